@@ -1,0 +1,1 @@
+"""Reading, checking, keeping and aggregating what cities record."""

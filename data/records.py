@@ -1,0 +1,112 @@
+"""The canonical form of what is ingested: one Arrow schema per kind, and what a reader says of a file.
+
+Readers produce `CleanBatch`es; the store takes them. Nothing here reads a file or a store.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+KINDS = ("incidents", "sewersheds", "samples", "coverage", "population", "roads", "sites", "boundary")
+
+TIME_PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
+
+#: One row per incident. `row` is the 1-based number of the data row in the file (header not counted).
+#: `time` is UTC; for a precision coarser than a second it is the start of that day, month or year in
+#: the layer's timezone. `cell15` is the H3 cell at resolution 15. `attributes` is a JSON object with the
+#: columns that no canonical field took; null where there are none.
+INCIDENT_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("time", pa.timestamp("us", tz="UTC")),
+        pa.field("time_precision", pa.string()),
+        pa.field("lng", pa.float64(), nullable=False),
+        pa.field("lat", pa.float64(), nullable=False),
+        pa.field("cell15", pa.int64(), nullable=False),
+        pa.field("category", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("street", pa.string()),
+        pa.field("mode", pa.string()),
+        pa.field("weight", pa.float64()),
+        pa.field("attributes", pa.string()),
+    ]
+)
+
+#: One row per feature of a polygon, line or site layer (boundary, population, roads, sites …).
+FEATURE_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("geometry", pa.binary(), nullable=False),
+        pa.field("attributes", pa.string()),
+    ]
+)
+
+#: One row per rejected row: number, a short code, the reason in words, the row as it came.
+REJECT_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("original", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class IngestSpec:
+    """What the user said about a file.
+
+    `mapping` is field → column; `crs` a name such as ``EPSG:2223`` or None to take the file's own, else
+    WGS 84; `timezone` an IANA name; `boundary` WKB in WGS 84 outside of which rows are rejected.
+    """
+
+    layer: str
+    kind: str = "incidents"
+    mapping: dict[str, str] = field(default_factory=dict)
+    crs: str | None = None
+    timezone: str | None = None
+    boundary: bytes | None = None
+
+
+@dataclass(frozen=True)
+class CleanBatch:
+    """One chunk of a file after the checks: canonical rows and the rows that were rejected."""
+
+    rows: pa.Table
+    rejects: pa.Table
+
+
+@dataclass
+class ReadReport:
+    """What the file is and what was found in it; complete when its batches have been read.
+
+    `columns` is field → column as recognised; `notes` are sentences for people; `counts` are named
+    counts of what was seen (`null.<column>`, `time.ambiguous`, `swap.suspected` …); `rejected` counts
+    rejects by code.
+    """
+
+    format: str = ""
+    encoding: str | None = None
+    crs: str = "OGC:CRS84"
+    timezone: str = "UTC"
+    n_rows: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class CleanSource(Protocol):
+    """A file opened for ingest: batches once, in file order, and a report that grows with them."""
+
+    report: ReadReport
+
+    def batches(self) -> Iterator[CleanBatch]:
+        """Yield the file's rows chunk by chunk."""
+        ...

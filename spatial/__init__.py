@@ -1,0 +1,1 @@
+"""The H3 grid, neighbours and geometry: pure functions on arrays."""
