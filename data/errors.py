@@ -8,6 +8,8 @@ DataError
 ├── InvalidFilter           a filter that the engine cannot answer (ValueError)
 ├── LayerNotFound           (LookupError)
 ├── LayerExists             a clash of ids or kinds (ValueError)
+├── AnalysisNotFound        (LookupError)
+├── SnapshotNotFound        (LookupError)
 ├── StoreLocked             another process holds the store (OSError)
 └── StoreUnavailable        the store cannot be opened (OSError)
 
@@ -45,6 +47,14 @@ class LayerNotFound(DataError, LookupError):
 
 class LayerExists(DataError, ValueError):
     """The id is taken by a layer of another kind or by an analysis."""
+
+
+class AnalysisNotFound(DataError, LookupError):
+    """No saved analysis has this id."""
+
+
+class SnapshotNotFound(DataError, LookupError):
+    """No stored snapshot has this collection, view and run."""
 
 
 class StoreLocked(DataError, OSError):

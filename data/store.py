@@ -1,0 +1,137 @@
+"""What a store is: the protocol that DuckDB fulfils today and PostgreSQL later, and its plain records.
+
+No SQL here and no connection; `duckdb_store` holds those.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from data.records import CleanSource, IngestSpec
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One input data set as the store knows it.
+
+    `table` holds its rows. `data_digest` depends on the rows alone, not on the order or the number of
+    the uploads that brought them; `data_version` counts the changes; `data_time` is when the last one was
+    committed (UTC).
+    """
+
+    id: str
+    kind: str
+    title: str
+    timezone: str
+    table: str
+    n_rows: int
+    data_version: int
+    data_digest: str
+    data_time: datetime
+    bbox: tuple[float, float, float, float] | None
+    first_time: datetime | None
+    last_time: datetime | None
+    columns: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What became of every row of one upload: n_rows = accepted + rejected + duplicate + updated."""
+
+    ingest: int
+    layer: str
+    accepted: int
+    rejected: int
+    duplicate: int
+    updated: int
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredAnalysis:
+    """A saved analysis: its definition as published and the run that its collections show."""
+
+    id: str
+    definition: dict[str, Any]
+    run: str | None
+    created: datetime
+
+
+@dataclass(frozen=True)
+class StoredSnapshot:
+    """One published collection of one run, as bytes; `superseded` tells when a newer run took its place."""
+
+    collection: str
+    view: str
+    run: str
+    blobs: dict[str, bytes]
+    superseded: datetime | None
+
+
+@dataclass(frozen=True)
+class SnapshotKey:
+    """A stored snapshot without its bytes."""
+
+    collection: str
+    view: str
+    run: str
+    superseded: datetime | None
+
+
+class Store(Protocol):
+    """Layers, incidents, the ingest log, analyses and snapshots, behind one transaction rule.
+
+    A call that returns has committed; one that raises has changed nothing.
+    """
+
+    dialect: str
+
+    def close(self) -> None:
+        """Let go of the file or the connections."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Return the answer of a reading statement in this store's dialect."""
+
+    def layers(self) -> list[Layer]:
+        """Return all layers, by id."""
+
+    def layer(self, layer_id: str) -> Layer:
+        """Return one layer; raise `LayerNotFound`."""
+
+    def ingest(
+        self, spec: IngestSpec, source: CleanSource, *, title: str, drop_duplicates: bool, replace: bool
+    ) -> IngestResult:
+        """Take all rows of a file in one transaction."""
+
+    def delete_layer(self, layer_id: str) -> None:
+        """Remove a layer with its rows and its log."""
+
+    def ingests(self, layer_id: str) -> list[dict[str, Any]]:
+        """Return the ingest log of a layer, newest first."""
+
+    def rejects(self, ingest: int) -> pa.Table:
+        """Return the rows that an ingest rejected (`REJECT_SCHEMA`)."""
+
+    def save_analysis(self, definition: dict[str, Any]) -> StoredAnalysis:
+        """Keep or replace the definition of an analysis."""
+
+    def analyses(self) -> list[StoredAnalysis]:
+        """Return all saved analyses, by id."""
+
+    def delete_analysis(self, analysis_id: str) -> None:
+        """Remove an analysis with its snapshots."""
+
+    def publish(self, analysis_id: str, run: str, snapshots: list[StoredSnapshot]) -> None:
+        """Show the snapshots of a run under their collections, and mark those before as superseded."""
+
+    def snapshot_keys(self) -> list[SnapshotKey]:
+        """Return the keys of all stored snapshots."""
+
+    def snapshot(self, collection: str, view: str, run: str) -> StoredSnapshot:
+        """Return one snapshot with its bytes; raise `SnapshotNotFound`."""
+
+    def drop_snapshots(self, superseded_before: datetime) -> None:
+        """Remove the snapshots that were superseded before this time."""
