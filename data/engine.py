@@ -140,7 +140,8 @@ def totals(store: Store, layer: Layer, selection: Selection) -> dict[str, int]:
 def categories_of(store: Store, layer: Layer, limit: int = 1000) -> list[tuple[str, int]]:
     """Return the layer's categories with their counts, commonest first."""
     rows = incidents_table(layer.table)
-    counted = rows.filter(rows.category.notnull()).group_by("category").agg(n=rows.count())
+    named = rows.filter(rows.category.notnull())
+    counted = named.group_by("category").agg(n=named.count())
     ordered = counted.order_by([ibis.desc("n"), "category"]).limit(limit)
     table = store.query(str(ibis.to_sql(ordered, dialect=store.dialect)))
     return list(zip(table["category"].to_pylist(), table["n"].to_pylist(), strict=True))
