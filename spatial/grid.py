@@ -151,7 +151,8 @@ def are_pentagons(cells: ArrayLike) -> NDArray[np.bool_]:
     unused = (np.uint64(1) << (3 * (FINEST - resolutions(found).astype(np.uint64)))) - np.uint64(1)
     digits = found & np.uint64((1 << _BASE_CELL_SHIFT) - 1)
     at_the_centre: NDArray[np.bool_] = digits == unused
-    return _pentagon_base_cells()[base_cells] & at_the_centre
+    found_pentagons: NDArray[np.bool_] = _pentagon_base_cells()[base_cells] & at_the_centre
+    return found_pentagons
 
 
 def hex_strings(cells: ArrayLike) -> list[str]:
@@ -487,7 +488,7 @@ def _cells_in_part(polygon: shapely.Polygon, resolution: int) -> Cells:
 
 
 def _area_without_jumps(polygon: shapely.Polygon) -> shapely.Polygon | shapely.MultiPolygon:
-    """Return one polygon made valid, unwrapped where an edge of its ring jumps by more than half the globe."""
+    """Return one polygon made valid, unwrapped where an edge of its ring jumps over half the globe."""
     longitudes = shapely.get_coordinates(shapely.get_rings(polygon)[0])[:, 0]
     strides = np.abs(np.diff(longitudes))
     jumps = bool(((strides > 180) & (strides < 360)).any())  # 360 is the edge of a map of the whole world
