@@ -1,0 +1,101 @@
+// Classes of cells and their colours. The ramp is read apart with any common colour vision: orange to blue, light to dark.
+
+import { numberOf, textOf, type Properties } from './properties.ts';
+
+/** What the filters speak of; `untested` is a cell without an answer. */
+export type Group = 'hot' | 'cold' | 'none' | 'untested';
+export const GROUPS: readonly Group[] = ['hot', 'cold', 'none', 'untested'];
+
+/** Colour step of a cell: −3…3 by strength of evidence, or null where it was not tested. */
+export type Bin = -3 | -2 | -1 | 0 | 1 | 2 | 3 | null;
+
+export const GROUP_NAMES: Readonly<Record<Group, string>> = {
+  hot: 'Hot spots',
+  cold: 'Cold spots',
+  none: 'No clear difference',
+  untested: 'Not tested',
+};
+
+export function groupOf(properties: Properties): Group {
+  if (numberOf(properties, 'q') === null) return 'untested';
+  const found = textOf(properties, 'class');
+  return found === 'hot' || found === 'cold' ? found : 'none';
+}
+
+export function binOf(properties: Properties): Bin {
+  if (numberOf(properties, 'q') === null) return null;
+  const bin = Math.round(numberOf(properties, 'gi_bin') ?? 0);
+  return Math.max(-3, Math.min(3, bin)) as Bin;
+}
+
+export interface Palette {
+  background: string;
+  grid: string;
+  context: string;
+  bins: Readonly<Record<string, string>>;
+  untested: string;
+  untestedLine: string;
+  outline: Readonly<{ hot: string; cold: string; halo: string }>;
+  selection: string;
+}
+
+const LIGHT: Palette = {
+  background: '#f4f3f0',
+  grid: '#dddbd5',
+  context: '#b9b5ab',
+  bins: {
+    '-3': '#1f5d96', '-2': '#5f9dca', '-1': '#bcd8ea', '0': '#e2e0db',
+    '1': '#f8d3a4', '2': '#ea8b3d', '3': '#b03a17',
+  },
+  untested: '#fbfaf8',
+  untestedLine: '#a8a59d',
+  outline: { hot: '#6b1d08', cold: '#123c66', halo: '#ffffff' },
+  selection: '#111417',
+};
+
+// On a dark ground strength grows with lightness.
+const DARK: Palette = {
+  background: '#14171a',
+  grid: '#252a2e',
+  context: '#4a5157',
+  bins: {
+    '-3': '#a8d4f5', '-2': '#4f93c8', '-1': '#2b4f6d', '0': '#2b3035',
+    '1': '#6d4a2b', '2': '#d2762d', '3': '#ffc27d',
+  },
+  untested: '#191d20',
+  untestedLine: '#5d646a',
+  outline: { hot: '#ffe3c2', cold: '#d6ecff', halo: '#14171a' },
+  selection: '#ffffff',
+};
+
+export function paletteFor(dark: boolean): Palette {
+  return dark ? DARK : LIGHT;
+}
+
+export function colourOf(bin: Bin, palette: Palette): string {
+  return bin === null ? palette.untested : (palette.bins[String(bin)] ?? palette.untested);
+}
+
+export interface LegendRow {
+  bin: Bin;
+  label: string;
+  note: string;
+}
+
+/** The rows of the legend: cold ones only where the analysis looked for them. */
+export function legendRows(side: string): LegendRow[] {
+  const rows: LegendRow[] = [];
+  if (side !== 'cold') rows.push(...sideRows(1, 'More than expected'));
+  rows.push({ bin: 0, label: 'No clear difference', note: 'could well be chance' });
+  if (side !== 'hot') rows.push(...sideRows(-1, 'Fewer than expected').reverse());
+  rows.push({ bin: null, label: 'Not tested', note: 'no answer for this cell' });
+  return rows;
+}
+
+function sideRows(sign: 1 | -1, what: string): LegendRow[] {
+  return [
+    { bin: (3 * sign) as Bin, label: `${what}, very strong evidence`, note: 'q ≤ 1 %' },
+    { bin: (2 * sign) as Bin, label: `${what}, strong evidence`, note: 'q ≤ 5 %' },
+    { bin: sign, label: `${what}, weak evidence`, note: 'q ≤ 10 %' },
+  ];
+}

@@ -1,0 +1,75 @@
+// The legend with its filters: what is drawn, in plain words.
+
+import type { Context } from './analyses.ts';
+import { colourOf, GROUP_NAMES, GROUPS, legendRows, type Bin, type Group, type Palette } from './classes.ts';
+import { element } from './dom.ts';
+import type { Store } from './state.ts';
+import { thresholdSentence } from './words.ts';
+
+export type GroupCounts = Readonly<Record<Group, number>>;
+
+export function renderLegend(
+  into: HTMLElement,
+  store: Store,
+  context: Context,
+  counts: GroupCounts,
+  palette: Palette,
+): void {
+  const wasOpen = into.querySelector('details')?.open ?? !window.matchMedia('(max-width: 760px)').matches;
+  const body = element(
+    'details',
+    { open: wasOpen },
+    element('summary', {}, 'Legend and filters'),
+    element('ul', { class: 'swatches' }, ...legendRows(context.side)
+      .filter((row) => row.bin !== null || counts.untested > 0)
+      .map((row) => legendRow(row.bin, row.label, row.note, palette))),
+    element('p', { class: 'fine' }, thresholdSentence(context)),
+    layerToggles(store),
+    groupFilters(store, counts),
+  );
+  into.replaceChildren(body);
+}
+
+function legendRow(bin: Bin, label: string, note: string, palette: Palette): HTMLElement {
+  const swatch = element('span', { class: 'swatch', 'aria-hidden': 'true' });
+  swatch.style.backgroundColor = colourOf(bin, palette);
+  return element('li', {}, swatch, element('span', {}, label, ' ', element('small', {}, note)));
+}
+
+function layerToggles(store: Store): HTMLElement {
+  const { showAreas, showCells } = store.get();
+  return element(
+    'fieldset',
+    {},
+    element('legend', {}, 'Draw'),
+    checkbox('draw-areas', 'Outlines of areas', showAreas, (on) => store.set({ showAreas: on })),
+    checkbox('draw-cells', 'Cells', showCells, (on) => store.set({ showCells: on })),
+  );
+}
+
+function groupFilters(store: Store, counts: GroupCounts): HTMLElement {
+  const toggle = (group: Group, on: boolean): void => {
+    const hidden = store.get().hidden.filter((one) => one !== group);
+    store.set({ hidden: on ? hidden : [...hidden, group] });
+  };
+  return element(
+    'fieldset',
+    {},
+    element('legend', {}, 'Show'),
+    ...GROUPS.filter((group) => counts[group] > 0).map((group) =>
+      checkbox(
+        `show-${group}`,
+        `${GROUP_NAMES[group]} (${counts[group].toLocaleString('en')} ${counts[group] === 1 ? 'cell' : 'cells'})`,
+        !store.get().hidden.includes(group),
+        (on) => toggle(group, on),
+      ),
+    ),
+  );
+}
+
+function checkbox(id: string, label: string, checked: boolean, onChange: (on: boolean) => void): HTMLElement {
+  const box = element('input', { type: 'checkbox', id });
+  box.checked = checked;
+  box.addEventListener('change', () => onChange(box.checked));
+  return element('label', { for: id, class: 'check' }, box, label);
+}

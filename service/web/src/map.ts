@@ -1,0 +1,266 @@
+// The map itself: MapLibre over this service's own features. No tile, font or sprite is asked for anywhere.
+
+import {
+  Map as MapLibre, Marker, NavigationControl, ScaleControl, setWorkerUrl,
+  type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type LayerSpecification, type StyleSpecification,
+} from 'maplibre-gl';
+import 'maplibre-gl/dist/maplibre-gl.css';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
+import type { Findings } from './analyses.ts';
+import type { Feature } from './api.ts';
+import { boundsOf } from './bounds.ts';
+import { binOf, groupOf, type Palette } from './classes.ts';
+import { element } from './dom.ts';
+import { addGraticule } from './graticule.ts';
+import { numberOf, textOf } from './properties.ts';
+import type { State, View } from './state.ts';
+
+/** A module of its own under the same origin: the page needs no `blob:` in its security policy. */
+setWorkerUrl(workerUrl);
+
+export interface Picked {
+  area: string | null;
+  cell: string | null;
+}
+
+export interface HotspotMap {
+  show(findings: Findings, state: State): void;
+  showContext(name: string, features: readonly Feature[]): void;
+  apply(state: State): void;
+  repaint(palette: Palette): void;
+  lookAt(view: View): void;
+  fit(features: readonly Feature[]): void;
+}
+
+export interface MapEvents {
+  onPick(picked: Picked): void;
+  onMove(view: View): void;
+}
+
+const TITLE =
+  'Map of hotspots. Arrow keys move it, plus and minus zoom, Enter selects what lies under the cross in the middle.';
+const MOST_BADGES = 30;
+const NOTHING: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };
+
+/** Resolves when the map can take data; rejects where the browser cannot draw it. */
+export async function createMap(container: HTMLElement, palette: Palette, events: MapEvents): Promise<HotspotMap> {
+  const map = new MapLibre({
+    container,
+    style: styleFor(palette),
+    center: [0, 20],
+    zoom: 1,
+    attributionControl: false,
+    dragRotate: false,
+    touchPitch: false,
+    fadeDuration: 0,
+    maxZoom: 19,
+    locale: { 'Map.Title': TITLE },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  map.addControl(new NavigationControl({ showCompass: false }), 'top-right');
+  map.addControl(new ScaleControl({ unit: 'imperial' }), 'bottom-left');
+  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
+  await new Promise<void>((resolve) => map.once('load', () => resolve()));
+  addGraticule(map, 'grid');
+  listen(map, container, events);
+  return handle(map);
+}
+
+function handle(map: MapLibre): HotspotMap {
+  let badges: { marker: Marker; feature: Feature }[] = [];
+  const apply = (state: State): void => {
+    for (const layer of ['cells-fill', 'cells-line']) {
+      map.setLayoutProperty(layer, 'visibility', state.showCells ? 'visible' : 'none');
+      map.setFilter(layer, shownOnly('group', state));
+    }
+    for (const layer of ['areas-fill', 'areas-halo', 'areas-hot', 'areas-cold']) {
+      map.setLayoutProperty(layer, 'visibility', state.showAreas ? 'visible' : 'none');
+    }
+    map.setFilter('areas-fill', shownOnly('class', state));
+    // With the cells away the areas carry the colour.
+    map.setPaintProperty('areas-fill', 'fill-opacity', state.showCells ? 0 : 0.45);
+    map.setFilter('areas-halo', shownOnly('class', state));
+    map.setFilter('areas-hot', both(['==', ['get', 'class'], 'hot'], shownOnly('class', state)));
+    map.setFilter('areas-cold', both(['==', ['get', 'class'], 'cold'], shownOnly('class', state)));
+    map.setFilter('selected-area', ['==', ['get', 'id'], state.area ?? '']);
+    map.setFilter('selected-cell', ['==', ['get', 'h3'], state.cell ?? '']);
+    for (const { marker, feature } of badges) {
+      const hidden = !state.showAreas || state.hidden.some((group) => group === textOf(feature.properties, 'class'));
+      marker.getElement().hidden = hidden;
+      marker.getElement().classList.toggle('selected', feature.id === state.area);
+    }
+  };
+  return {
+    apply,
+    show(findings, state) {
+      map.getSource<GeoJSONSource>('cells')?.setData(drawn(findings.cells, cellProperties));
+      map.getSource<GeoJSONSource>('areas')?.setData(drawn(findings.areas, areaProperties));
+      for (const { marker } of badges) marker.remove();
+      badges = badgesFor(findings).map((badge) => ({ ...badge, marker: badge.marker.addTo(map) }));
+      apply(state);
+    },
+    showContext(name, features) {
+      map.getSource<GeoJSONSource>(`context-${name}`)?.setData(drawn(features, () => ({})));
+    },
+    repaint(palette) {
+      for (const layer of layersFor(palette)) {
+        for (const [name, value] of Object.entries(layer.paint ?? {})) {
+          if (name.endsWith('-color')) map.setPaintProperty(layer.id, name as 'fill-color', value as string);
+        }
+      }
+    },
+    lookAt: ({ zoom, lat, lng }) => void map.jumpTo({ zoom, center: [lng, lat] }),
+    fit(features) {
+      const bounds = boundsOf(features.map((feature) => feature.geometry));
+      if (bounds === null) return;
+      const { west, south, east, north } = bounds;
+      const padding = Math.min(60, map.getContainer().clientWidth / 8);
+      map.fitBounds([[west, south], [east, north]], { padding, maxZoom: 15, duration: 600 });
+    },
+  };
+}
+
+function listen(map: MapLibre, container: HTMLElement, events: MapEvents): void {
+  const pickAt = (point: { x: number; y: number }): void => {
+    const found = map.queryRenderedFeatures([point.x, point.y], { layers: ['areas-fill', 'cells-fill'] });
+    const idIn = (layer: string, name: string): string | null => {
+      const value: unknown = found.find((feature) => feature.layer.id === layer)?.properties[name];
+      return typeof value === 'string' ? value : null;
+    };
+    events.onPick({ area: idIn('areas-fill', 'id'), cell: idIn('cells-fill', 'h3') });
+  };
+  map.on('click', (event) => pickAt(event.point));
+  map.on('mousemove', (event) => {
+    const over = map.queryRenderedFeatures(event.point, { layers: ['areas-fill', 'cells-fill'] }).length > 0;
+    map.getCanvas().style.cursor = over ? 'pointer' : '';
+  });
+  map.getCanvas().addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') pickAt({ x: container.clientWidth / 2, y: container.clientHeight / 2 });
+    if (event.key === 'Escape') events.onPick({ area: null, cell: null });
+  });
+  map.on('moveend', () => {
+    const { lat, lng } = map.getCenter();
+    events.onMove({ zoom: map.getZoom(), lat, lng });
+  });
+  map.on('idle', () => container.setAttribute('data-drawn', 'true'));
+  map.on('dataloading', () => container.setAttribute('data-drawn', 'false'));
+}
+
+/** Only what is drawn goes to the map's worker; the panel reads the full properties from the page's own list. */
+function drawn(
+  features: readonly Feature[],
+  properties: (feature: Feature) => GeoJSON.GeoJsonProperties,
+): GeoJSON.FeatureCollection {
+  return {
+    type: 'FeatureCollection',
+    features: features.flatMap((feature) =>
+      feature.geometry === null
+        ? []
+        : [{ type: 'Feature' as const, geometry: feature.geometry, properties: properties(feature) }]),
+  };
+}
+
+function cellProperties(cell: Feature): GeoJSON.GeoJsonProperties {
+  const bin = binOf(cell.properties);
+  return { h3: cell.id, group: groupOf(cell.properties), bin: bin === null ? 'untested' : String(bin) };
+}
+
+function areaProperties(area: Feature): GeoJSON.GeoJsonProperties {
+  return { id: area.id, class: textOf(area.properties, 'class') ?? 'hot' };
+}
+
+/** Rank figures on the map, as plain elements: they need no font from anywhere. */
+function badgesFor(findings: Findings): { marker: Marker; feature: Feature }[] {
+  const cells = new Map(findings.cells.map((cell) => [cell.id, cell]));
+  return findings.areas.slice(0, MOST_BADGES).flatMap((area) => {
+    const rank = numberOf(area.properties, 'rank');
+    const peak = cells.get(area.id.replace(/^[a-z]+-/, ''));
+    const bounds = boundsOf([(peak ?? area).geometry]);
+    if (rank === null || bounds === null) return [];
+    const badge = element('span', { class: `badge ${textOf(area.properties, 'class') ?? 'hot'}` }, String(rank));
+    const holder = element('div', { class: 'on-map', 'aria-hidden': 'true', role: 'presentation' }, badge);
+    const marker = new Marker({ element: holder });
+    return [{ marker: marker.setLngLat([(bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2]), feature: area }];
+  });
+}
+
+function shownOnly(property: string, state: State): ExpressionSpecification {
+  return ['!', ['in', ['get', property], ['literal', [...state.hidden]]]];
+}
+
+function both(one: ExpressionSpecification, other: ExpressionSpecification): FilterSpecification {
+  return ['all', one, other];
+}
+
+function styleFor(palette: Palette): StyleSpecification {
+  const source = (promoteId?: string): StyleSpecification['sources'][string] => ({
+    type: 'geojson', data: NOTHING, ...(promoteId === undefined ? {} : { promoteId }),
+  });
+  return {
+    version: 8,
+    sources: {
+      grid: source(),
+      cells: source('h3'),
+      areas: source('id'),
+      'context-boundary': source(),
+      'context-roads': source(),
+    },
+    layers: layersFor(palette),
+  };
+}
+
+function layersFor(palette: Palette): Exclude<LayerSpecification, { type: 'custom' }>[] {
+  const binColour: ExpressionSpecification = [
+    'match', ['get', 'bin'],
+    '-3', palette.bins['-3'] ?? '', '-2', palette.bins['-2'] ?? '', '-1', palette.bins['-1'] ?? '',
+    '0', palette.bins['0'] ?? '',
+    '1', palette.bins['1'] ?? '', '2', palette.bins['2'] ?? '', '3', palette.bins['3'] ?? '',
+    palette.untested,
+  ];
+  const classColour: ExpressionSpecification = [
+    'match', ['get', 'class'], 'cold', palette.outline.cold, palette.outline.hot,
+  ];
+  const lineColour: ExpressionSpecification = [
+    'match', ['get', 'bin'], 'untested', palette.untestedLine, palette.background,
+  ];
+  const round = { 'line-join': 'round', 'line-cap': 'round' } as const;
+  return [
+    { id: 'background', type: 'background', paint: { 'background-color': palette.background } },
+    { id: 'grid', type: 'line', source: 'grid', paint: { 'line-color': palette.grid, 'line-width': 1 } },
+    { id: 'cells-fill', type: 'fill', source: 'cells', paint: { 'fill-color': binColour, 'fill-antialias': false } },
+    {
+      id: 'cells-line', type: 'line', source: 'cells',
+      paint: {
+        'line-color': lineColour,
+        'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.1, 14, 1.2],
+      },
+    },
+    {
+      id: 'context-roads', type: 'line', source: 'context-roads', layout: round,
+      paint: { 'line-color': palette.context, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.3, 15, 2], 'line-opacity': 0.7 },
+    },
+    {
+      id: 'context-boundary', type: 'line', source: 'context-boundary', layout: round,
+      paint: { 'line-color': palette.context, 'line-width': 1.5 },
+    },
+    { id: 'areas-fill', type: 'fill', source: 'areas', paint: { 'fill-color': classColour, 'fill-opacity': 0 } },
+    {
+      id: 'areas-halo', type: 'line', source: 'areas', layout: round,
+      paint: { 'line-color': palette.outline.halo, 'line-width': 4.5, 'line-opacity': 0.8 },
+    },
+    { id: 'areas-hot', type: 'line', source: 'areas', layout: round, paint: { 'line-color': classColour, 'line-width': 2 } },
+    {
+      id: 'areas-cold', type: 'line', source: 'areas', layout: round,
+      paint: { 'line-color': classColour, 'line-width': 2, 'line-dasharray': [1.5, 1.8] },
+    },
+    {
+      id: 'selected-area', type: 'line', source: 'areas', layout: round, filter: ['==', ['get', 'id'], ''],
+      paint: { 'line-color': palette.selection, 'line-width': 4 },
+    },
+    {
+      id: 'selected-cell', type: 'line', source: 'cells', layout: round, filter: ['==', ['get', 'h3'], ''],
+      paint: { 'line-color': palette.selection, 'line-width': 2.5 },
+    },
+  ];
+}

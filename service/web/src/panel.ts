@@ -1,0 +1,133 @@
+// The side panel: overview, what is selected, and the ranked list.
+
+import type { Analysis, Findings } from './analyses.ts';
+import type { Feature } from './api.ts';
+import { element } from './dom.ts';
+import { isObject, numberOf, textOf, type Properties } from './properties.ts';
+import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, dataTime, summary } from './words.ts';
+
+export function renderOverview(into: HTMLElement, analysis: Analysis, findings: Findings): void {
+  const time = dataTime(findings.timeStamp);
+  into.replaceChildren(
+    ...(analysis.description === null ? [] : [element('p', { class: 'fine' }, analysis.description)]),
+    element('p', { class: 'lead' }, summary(findings.areas.map((area) => area.properties), findings.context)),
+    element('p', { class: 'fine' }, time === null ? 'The time of the data is not known.' : `Data as of ${time}`),
+    ...warningBox(findings.warnings),
+  );
+  into.hidden = false;
+}
+
+function warningBox(warnings: readonly string[]): HTMLElement[] {
+  const [first, ...rest] = warnings;
+  if (first === undefined) return [];
+  const box = element('div', { class: 'notice', role: 'note' }, element('p', {}, first));
+  if (rest.length > 0) {
+    box.append(
+      element(
+        'details',
+        {},
+        element('summary', {}, `${rest.length} more to keep in mind`),
+        element('ul', {}, ...rest.map((warning) => element('li', {}, warning))),
+      ),
+    );
+  }
+  return [box];
+}
+
+export function renderDetail(
+  into: HTMLElement,
+  area: Feature | null,
+  cell: Feature | null,
+  findings: Findings,
+  onClear: () => void,
+): void {
+  into.replaceChildren();
+  into.hidden = area === null && cell === null;
+  if (into.hidden) return;
+  const clear = element('button', { type: 'button', class: 'quiet' }, 'Clear selection');
+  clear.addEventListener('click', onClear);
+  if (area !== null) {
+    const rank = numberOf(area.properties, 'rank');
+    const kind = textOf(area.properties, 'class') === 'cold' ? 'Cold spot' : 'Hot spot';
+    const place = [rank === null ? kind : `${kind}, rank ${rank}`, textOf(area.properties, 'district')];
+    into.append(
+      card('h2', place.filter(Boolean).join(' · '), areaTitle(area.properties),
+        areaSentences(area.properties, findings.context), area.properties),
+    );
+  }
+  if (cell !== null) {
+    const id = textOf(cell.properties, 'h3') ?? cell.id;
+    into.append(
+      card(area === null ? 'h2' : 'h3', `Cell ${id}`, cellTitle(cell.properties),
+        cellSentences(cell.properties, findings.context), cell.properties),
+    );
+  }
+  into.append(clear);
+}
+
+function card(
+  level: 'h2' | 'h3', over: string, title: string, sentences: readonly string[], properties: Properties,
+): HTMLElement {
+  return element(
+    'article',
+    { class: 'card' },
+    element('p', { class: 'over' }, over),
+    element(level, {}, title),
+    ...sentences.map((sentence, index) => element('p', index === 0 ? { class: 'lead' } : {}, sentence)),
+    element('details', {}, element('summary', {}, 'All values'), valueTable(properties)),
+  );
+}
+
+function valueTable(properties: Properties): HTMLElement {
+  return element(
+    'dl',
+    {},
+    ...Object.entries(properties).flatMap(([name, value]) => [
+      element('dt', {}, name),
+      element('dd', {}, valueText(value)),
+    ]),
+  );
+}
+
+function valueText(value: unknown): string {
+  if (value === null || value === undefined) return 'unknown';
+  if (Array.isArray(value) && value.length > 12) return `${value.length.toLocaleString('en')} entries`;
+  if (Array.isArray(value) || isObject(value)) return JSON.stringify(value);
+  return String(value);
+}
+
+/** The list of areas by rank. `isShown` leaves out what the filters hide. */
+export function renderRanking(
+  into: HTMLElement,
+  areas: readonly Feature[],
+  selected: string | null,
+  isShown: (area: Feature) => boolean,
+  onSelect: (area: Feature) => void,
+): void {
+  // Rendering anew must not take the keyboard's place in the list away.
+  const active = document.activeElement;
+  const focused = active instanceof HTMLElement && into.contains(active) ? active.dataset['area'] : undefined;
+  const shown = areas.filter(isShown);
+  into.hidden = areas.length === 0;
+  into.replaceChildren(
+    element('h2', { class: 'section' }, 'By rank'),
+    element('p', { class: 'fine' }, shown.length === 0 ? 'Hidden by the filters.' : 'Largest excess over expectation first.'),
+    element('ol', { class: 'ranking' }, ...shown.map((area) => rankingEntry(area, area.id === selected, onSelect))),
+  );
+  if (focused !== undefined) into.querySelector<HTMLElement>(`[data-area="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function rankingEntry(area: Feature, isSelected: boolean, onSelect: (area: Feature) => void): HTMLElement {
+  const rank = numberOf(area.properties, 'rank');
+  const kind = textOf(area.properties, 'class') === 'cold' ? 'cold' : 'hot';
+  const button = element(
+    'button',
+    { type: 'button', 'data-area': area.id, 'aria-pressed': String(isSelected) },
+    element('span', { class: `badge ${kind}` }, rank === null ? '–' : String(rank)),
+    element('span', { class: 'entry' },
+      element('span', { class: 'name' }, areaTitle(area.properties)),
+      element('span', { class: 'fine' }, areaLine(area.properties))),
+  );
+  button.addEventListener('click', () => onSelect(area));
+  return element('li', {}, button);
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { contextFrom, findingsFrom, hotspotAnalyses, isTorn, warningsFrom } from '../src/analyses.ts';
+import type { Feature, Items } from '../src/api.ts';
+import { boundsOf, gridStep } from '../src/bounds.ts';
+import { binOf, colourOf, groupOf, legendRows, paletteFor } from '../src/classes.ts';
+
+const feature = (id: string, properties: object): Feature => ({
+  type: 'Feature', id, geometry: null, properties: properties as Feature['properties'],
+});
+const items = (features: Feature[], emberline: object = {}): Items => ({
+  features, timeStamp: null, emberline: emberline as Items['emberline'],
+});
+
+test('a hotspots analysis is a collection with its cells beside it', () => {
+  const found = hotspotAnalyses([
+    { id: 'crashes' }, { id: 'crash-hotspots', title: 'Crash hotspots' }, { id: 'crash-hotspots.cells' },
+    { id: 'corridors' }, { id: 'corridors.segments' }, { id: 'orphan.cells' }, { id: 'x' }, { id: 'x.cells' },
+  ]);
+  assert.deepEqual(found, [
+    { id: 'crash-hotspots', title: 'Crash hotspots', description: null },
+    { id: 'x', title: 'x', description: null },
+  ]);
+});
+
+test('the context comes from the parameters, with their defaults', () => {
+  assert.deepEqual(contextFrom({}, []), { alpha: 0.05, side: 'hot', k: 'auto', denominator: false });
+  assert.deepEqual(
+    contextFrom({ parameters: { alpha: 0.01, side: 'both', k: 2 } }, [feature('a', { relative_risk: 1.2 })]),
+    { alpha: 0.01, side: 'both', k: '2', denominator: true },
+  );
+  assert.equal(contextFrom({ parameters: { population: 'people' } }, []).denominator, true);
+});
+
+test('that counts are not risk is said, and said once', () => {
+  const context = contextFrom({}, []);
+  const member = (...warnings: unknown[]): object => ({ diagnostics: { warnings } });
+  assert.match(warningsFrom([{}], context)[0] ?? '', /not where risk is/);
+  const own = 'The map shows where incidents are, not where risk is.';
+  assert.deepEqual(warningsFrom([member(own, 'b'), member('b', { message: 'c' }, 7)] as never, context), [own, 'b', 'c']);
+  assert.deepEqual(warningsFrom([{}], { ...context, denominator: true }), []);
+});
+
+test('areas come by rank, unranked ones last', () => {
+  const areas = items([feature('c', { rank: null }), feature('b', { rank: 10 }), feature('a', { rank: 2 })], { run: 'r' });
+  const findings = findingsFrom(areas, items([]));
+  assert.deepEqual(findings.areas.map((area) => area.id), ['a', 'b', 'c']);
+  assert.equal(findings.run, 'r');
+});
+
+test('two runs do not belong together', () => {
+  assert.equal(isTorn(items([], { run: 'a' }), items([], { run: 'b' })), true);
+  assert.equal(isTorn(items([], { run: 'a' }), items([], { run: 'a' })), false);
+  assert.equal(isTorn(items([]), items([], { run: 'a' })), false);
+});
+
+test('a cell without q is untested, whatever its class says', () => {
+  assert.deepEqual([groupOf({ q: null, class: 'none' }), binOf({ q: null, gi_bin: 0 })], ['untested', null]);
+  assert.deepEqual([groupOf({ q: 0.01, class: 'hot' }), binOf({ q: 0.01, gi_bin: 2 })], ['hot', 2]);
+  assert.deepEqual([groupOf({ q: 0.9, class: null }), binOf({ q: 0.9, gi_bin: -9 })], ['none', -3]);
+});
+
+test('every row of the legend has a colour of its own, in light and dark', () => {
+  for (const palette of [paletteFor(false), paletteFor(true)]) {
+    const colours = legendRows('both').map((row) => colourOf(row.bin, palette));
+    assert.equal(colours.length, 8);
+    assert.equal(new Set(colours).size, 8);
+  }
+  assert.ok(legendRows('hot').every((row) => row.bin === null || row.bin >= 0));
+});
+
+test('bounds go round everything, and the short way over the antimeridian', () => {
+  const line = (...coordinates: number[][]): GeoJSON.LineString => ({ type: 'LineString', coordinates });
+  assert.deepEqual(boundsOf([line([1, 2], [3, 4]), null, line([-1, 9])]), { west: -1, south: 2, east: 3, north: 9 });
+  assert.deepEqual(boundsOf([line([179, 0], [-179, 1])]), { west: 179, south: 0, east: 181, north: 1 });
+  assert.equal(boundsOf([null]), null);
+  assert.ok([0.004, 0.3, 7, 300].every((span) => span / gridStep(span) <= 8));
+});
