@@ -17,6 +17,10 @@ class EmptyStudyArea(SpatialError, ValueError):
     """No cell lies in the study area."""
 
 
+class InvalidCells(SpatialError, ValueError):
+    """Numbers or texts that are no H3 cells, or cells not in the order or of the resolution needed."""
+
+
 class InvalidGeometry(SpatialError, ValueError):
     """A geometry that cannot be used, after repair was tried."""
 

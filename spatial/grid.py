@@ -15,7 +15,7 @@ import shapely
 from h3ronpy import vector as h3vector
 from numpy.typing import ArrayLike, NDArray
 
-from spatial.errors import InvalidGeometry, ResolutionOutOfRange
+from spatial.errors import InvalidCells, InvalidGeometry, ResolutionOutOfRange
 
 Cells = NDArray[np.uint64]
 Floats = NDArray[np.float64]
@@ -173,7 +173,7 @@ def cells_from_hex(texts: list[str]) -> Cells:
 
     Raises
     ------
-    InvalidGeometry
+    InvalidCells
         If a text is not the name of an H3 cell.
 
     Examples
@@ -184,10 +184,10 @@ def cells_from_hex(texts: list[str]) -> Cells:
     try:
         cells = np.fromiter((int(text, 16) for text in texts), dtype=np.uint64, count=len(texts))
     except (ValueError, OverflowError, TypeError) as err:
-        raise InvalidGeometry(f"H3 cells in hexadecimal were needed: {err}") from err
+        raise InvalidCells(f"H3 cells in hexadecimal were needed: {err}") from err
     wrong = ~are_valid(cells)
     if wrong.any():
-        raise InvalidGeometry(f"H3 cells were needed, got {texts[int(np.argmax(wrong))]!r}")
+        raise InvalidCells(f"H3 cells were needed, got {texts[int(np.argmax(wrong))]!r}")
     return cells
 
 

@@ -82,7 +82,7 @@ def study_area_from_polygon(
         n_cells = len(found) * 7 ** (resolution - coarser)
         # 5 % grace: a count at a coarser resolution is off by the cells along the border.
         grace = 1.0 if coarser == resolution else 1.05
-        _require_few(n_cells / grace, resolution, max_cells, lambda r, n=n_cells: n / 7 ** (resolution - r))
+        _require_few(n_cells / grace, resolution, max_cells, _arithmetic(n_cells, resolution))
         if len(found) >= _ENOUGH_TO_COUNT:
             break
     cells = found if coarser == resolution else cells_within(geometry, resolution)
@@ -91,7 +91,7 @@ def study_area_from_polygon(
             f"an area holding the centre of a resolution-{resolution} cell was needed, got none"
         )
     n_cells = len(cells)
-    _require_few(n_cells, resolution, max_cells, lambda r: n_cells / 7 ** (resolution - r))
+    _require_few(n_cells, resolution, max_cells, _arithmetic(n_cells, resolution))
     return StudyArea(cells, resolution, source)
 
 
@@ -220,6 +220,11 @@ def _strays(occupied: Cells, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
     is_stray: NDArray[np.bool_] = (rows_of_group < _STRAY_SHARE * rows.sum())[group]
     few = float(rows[is_stray].sum()) <= _STRAYS_SHARE_IN_ALL * float(rows.sum())
     return is_stray if few else np.zeros(len(occupied), dtype=bool)
+
+
+def _arithmetic(n_cells: float, resolution: int) -> Callable[[int], float]:
+    """Return how many cells an area has at a coarser resolution: a seventh for every step."""
+    return lambda coarser: n_cells / 7 ** (resolution - coarser)
 
 
 def _require_few(n_cells: float, resolution: int, max_cells: int, n_cells_at: Callable[[int], float]) -> None:
