@@ -392,10 +392,10 @@ def split_at_antimeridian(ring: Floats) -> shapely.Polygon | shapely.MultiPolygo
     >>> [part.bounds for part in split_at_antimeridian(ring).geoms]
     [(-180.0, 0.0, -179.0, 1.0), (179.0, 0.0, 180.0, 1.0)]
     """
-    steps = (np.diff(ring[:, 0]) + 180) % 360 - 180
+    jumps = -np.round(np.diff(ring[:, 0]) / 360)  # whole turns, so that the ring still closes to the last bit
     unwrapped = ring.copy()
-    unwrapped[1:, 0] = ring[0, 0] + np.cumsum(steps)
-    turns = round(float(steps.sum()) / 360)
+    unwrapped[1:, 0] += 360 * np.cumsum(jumps)
+    turns = int(jumps.sum())
     if turns:
         pole = 90.0 if ring[:, 1].mean() > 0 else -90.0
         unwrapped = np.vstack([unwrapped, [unwrapped[-1, 0], pole], [unwrapped[0, 0], pole], unwrapped[:1]])

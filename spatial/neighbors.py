@@ -1,14 +1,14 @@
 """Who is near whom on the grid, and sums over disks of cells, for millions of cells at once.
 
-Two routes lead to the same answer. The fast one lays the cells out on a raster of local (i, j) coordinates, where
-the disk of a cell is a fixed pattern and its sum a few shifted additions. It holds wherever the grid is flat. The
-safe one asks the H3 library for every single disk; it serves the cells near the twelve pentagons, and whatever
-the rasters could not place.
+Two routes lead to the same answer. The fast one lays the cells out on a raster of local (i, j)
+coordinates, where the disk of a cell is a fixed pattern and its sum a few shifted additions. It holds
+wherever the grid is flat. The safe one asks the H3 library for every single disk; it serves the cells
+near the twelve pentagons, and whatever the rasters could not place.
 
 How it is known that the grid is flat: cells are placed with their ancestor four resolutions up (2,401
-cells, a rigid pattern). A cell is answered by a raster only if its ancestor is no pentagon and not next to one,
-and if the ancestors around it lie on the raster exactly where the grid says that they are. No disk of radius 10
-reaches further.
+cells, a rigid pattern). A cell is answered by a raster only if its ancestor is no pentagon and not next
+to one, and if the ancestors around it lie on the raster exactly where the grid says that they are. No
+disk of radius 10 reaches further.
 """
 
 from collections.abc import Iterator
@@ -173,8 +173,8 @@ def disk_sizes(index: NeighborIndex, k: int) -> NDArray[np.int32]:
     Examples
     --------
     >>> from spatial.grid import disk
-    >>> disk_sizes(neighbor_index(disk([0x882A135927FFFFF], 1)), 1).tolist()
-    [7, 4, 4, 4, 4, 4, 4]
+    >>> sorted(disk_sizes(neighbor_index(disk([0x882A135927FFFFF], 1)), 1).tolist())
+    [4, 4, 4, 4, 4, 4, 7]
     """
     return disk_sums(index, np.ones(len(index), dtype=np.int64), k).astype(np.int32)
 
@@ -185,8 +185,8 @@ def on_edge(index: NeighborIndex, k: int) -> Mask:
     Examples
     --------
     >>> from spatial.grid import disk
-    >>> on_edge(neighbor_index(disk([0x882A135927FFFFF], 1)), 1).tolist()
-    [False, True, True, True, True, True, True]
+    >>> int(on_edge(neighbor_index(disk([0x882A135927FFFFF], 1)), 1).sum())
+    6
     """
     return disk_sizes(index, k) < full_disk_sizes(index, k)
 
@@ -225,8 +225,8 @@ def ring_sums(index: NeighborIndex, values: ArrayLike, k: int) -> NDArray[np.int
     Examples
     --------
     >>> from spatial.grid import disk
-    >>> ring_sums(neighbor_index(disk([0x882A135927FFFFF], 2)), np.ones(19, dtype=int), 2)[:, 0].tolist()
-    [1, 6, 12]
+    >>> ring_sums(neighbor_index(disk([0x882A135927FFFFF], 2)), np.ones(19), 2).max(axis=1).tolist()
+    [1.0, 6.0, 12.0]
     """
     _require_k(k)
     numbers = _numbers(index, values)
@@ -263,8 +263,8 @@ def neighbor_pairs(index: NeighborIndex, k: int, *, mask: ArrayLike | None = Non
     --------
     >>> from spatial.grid import disk
     >>> rows, cols = neighbor_pairs(neighbor_index(disk([0x882A135927FFFFF], 1)), 1)
-    >>> len(rows), cols[rows == 0].tolist()
-    (31, [0, 1, 2, 3, 4, 5, 6])
+    >>> len(rows), np.bincount(rows).tolist()
+    (31, [4, 4, 4, 7, 4, 4, 4])
     """
     _require_k(k)
     wanted = np.ones(len(index), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -402,11 +402,12 @@ def _in_window(i: Indices, j: Indices, is_placed: Mask, n_cells: int) -> Mask:
 
 def _is_alone(i: Indices, j: Indices, is_placed: Mask) -> Mask:
     """Return which blocks share their place with no other placed block."""
+    counts: Indices
     _, which, counts = np.unique(_keys(i, j), return_inverse=True, return_counts=True)
     if len(counts) == len(i):
         return np.ones(len(i), dtype=bool)
-    is_alone: Mask = (np.bincount(which, weights=is_placed) <= 1)[which]
-    return is_alone
+    n_placed = np.bincount(which, weights=is_placed)
+    return np.isin(which, np.flatnonzero(n_placed <= 1))
 
 
 def _lies_as_on_the_grid(blocks: _Blocks, layout: _Layout) -> Mask:
