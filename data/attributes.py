@@ -1,0 +1,39 @@
+"""Rows as JSON text, made by the embedded engine a chunk at a time."""
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class RowJson:
+    """Turns columns into one JSON object per row."""
+
+    def __init__(self) -> None:
+        self._engine = duckdb.connect(":memory:", config={"threads": 1})
+
+    def of(self, table: pa.Table, columns: Sequence[str]) -> pa.Array:
+        """Return one JSON object per row with the named columns; null where there is no column."""
+        if not columns:
+            return pa.nulls(table.num_rows, pa.string())
+        if not table.num_rows:
+            return pa.array([], pa.string())
+        plain = pa.table({c: _plain(table[c]) for c in columns})
+        rows = self._engine.from_arrow(plain).set_alias("row_of_file")
+        text = rows.project("to_json(row_of_file)::VARCHAR AS json").to_arrow_table()["json"]
+        return pc.cast(text, pa.string()).combine_chunks()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column that JSON can carry: no NaN, no bytes, no dictionary."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(pc.cast(column, kind.value_type))
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.nulls(len(column), pa.string())
+    if pa.types.is_null(kind):
+        return pc.cast(column, pa.string())
+    return column

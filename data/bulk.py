@@ -1,0 +1,120 @@
+"""Where most rows of a file lie, learned while it is read: what makes a swap or a stray recognisable."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+#: Degrees of the raster on which positions are counted; ten times that once it holds too many cells.
+RASTER_DEGREES = 0.01
+MOST_RASTER_CELLS = 1_000_000
+
+#: A row is far when it lies this much farther from the middle than 99 % of the rows.
+FAR_FACTOR = 1.25
+
+KM_PER_DEGREE = 111.2
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle in degrees around most rows."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def holds(self, lng: Floats, lat: Floats, margin: float = 0.0) -> Flags:
+        """Return which points lie inside, the rectangle widened by `margin` of its own size."""
+        dx = margin * (self.east - self.west)
+        dy = margin * (self.north - self.south)
+        inside = (
+            (lng >= self.west - dx)
+            & (lng <= self.east + dx)
+            & (lat >= self.south - dy)
+            & (lat <= self.north + dy)
+        )
+        return np.asarray(inside, dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Strays:
+    """How many rows lie far from the rest, how far the farthest, and where most lie."""
+
+    n_far: int
+    farthest_km: float
+    radius_km: float
+
+
+class Bulk:
+    """Counts positions on a raster; bounded memory whatever the number of rows."""
+
+    def __init__(self) -> None:
+        self._degrees = RASTER_DEGREES
+        self._keys = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.int64)
+
+    def add(self, lng: Floats, lat: Floats) -> None:
+        """Count accepted positions."""
+        if not len(lng):
+            return
+        columns, rows = np.floor(lng / self._degrees), np.floor(lat / self._degrees)
+        keys, counts = np.unique(_key(columns.astype(np.int64), rows.astype(np.int64)), return_counts=True)
+        self._merge(keys, counts)
+        while len(self._keys) > MOST_RASTER_CELLS:
+            self._coarsen()
+
+    def window(self) -> Window | None:
+        """Return the rectangle around 99 % of the rows in either direction, half as large again; None without rows."""
+        if not len(self._keys):
+            return None
+        x, y = self._centres()
+        (west, east), (south, north) = (_quantiles(v, self._counts, (0.005, 0.995)) for v in (x, y))
+        pad = 0.25 * max(east - west, north - south, 0.2)
+        return Window(west - pad, south - pad, east + pad, north + pad)
+
+    def strays(self) -> Strays:
+        """Return what lies far from the rest."""
+        if not len(self._keys):
+            return Strays(0, 0.0, 0.0)
+        x, y = self._centres()
+        middle_x, middle_y = (_quantiles(v, self._counts, (0.5,))[0] for v in (x, y))
+        dx = (x - middle_x + 180) % 360 - 180
+        radius = np.hypot(dx * np.cos(np.radians(middle_y)), y - middle_y) * KM_PER_DEGREE
+        usual = float(_quantiles(radius, self._counts, (0.99,))[0])
+        far = radius > max(FAR_FACTOR * usual, 2 * self._degrees * KM_PER_DEGREE)
+        return Strays(int(self._counts[far].sum()), float(radius.max()), usual)
+
+    def _centres(self) -> tuple[Floats, Floats]:
+        columns, rows = self._keys >> 32, (self._keys & 0xFFFFFFFF) - (1 << 31)
+        return (columns + 0.5) * self._degrees, (rows + 0.5) * self._degrees
+
+    def _merge(self, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        merged, of_key = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
+        weights = np.concatenate([self._counts, counts])
+        self._counts = np.bincount(of_key, weights, minlength=len(merged)).astype(np.int64)
+        self._keys = merged
+
+    def _coarsen(self) -> None:
+        x, y = self._centres()
+        counts = self._counts
+        self._degrees *= 10
+        keys = _key(
+            np.floor(x / self._degrees).astype(np.int64), np.floor(y / self._degrees).astype(np.int64)
+        )
+        self._keys, self._counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._merge(keys, counts)
+
+
+def _key(columns: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (columns << 32) + rows + (1 << 31)
+
+
+def _quantiles(values: Floats, weights: NDArray[np.int64], shares: tuple[float, ...]) -> Floats:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    places = np.searchsorted(reached, np.array(shares) * reached[-1])
+    return np.asarray(values[order][np.minimum(places, len(values) - 1)], dtype=np.float64)

@@ -1,0 +1,261 @@
+"""Incidents out of any raw source: read, judge, bring to one form, and keep the books."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from data.attributes import RowJson
+from data.bulk import Bulk, Window
+from data.checks import CODES, REASONS, Judged, is_swapped, judge_degrees, judge_raw, judge_times
+from data.errors import UnreadableFile
+from data.numbers import NumberStyle, is_null, numbers
+from data.observations import FEW_DECIMALS, Observations
+from data.plan import crs_name, make_plan
+from data.readers.raw import RawChunk, RawSource
+from data.records import INCIDENT_SCHEMA, REJECT_SCHEMA, CleanBatch, IngestSpec, ReadReport
+from data.row_times import RowTimes, TimeReader
+from spatial.coordinates import to_wgs84
+from spatial.grid import cells_at
+
+Floats = NDArray[np.float64]
+
+#: A whole file counts as turned round when this share of the first rows lies on the globe only when exchanged.
+_TURNED_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class _Placed:
+    lng: Floats
+    lat: Floats
+    judged: Judged
+
+
+class IncidentSource:
+    """A raw source as canonical incidents; `report` is complete when `batches` has ended."""
+
+    def __init__(self, raw: RawSource, spec: IngestSpec) -> None:
+        self._raw = raw
+        self._chunks = raw.chunks()
+        self._first = _first_filled(self._chunks, raw.facts.name)
+        sample = self._first[-1]
+        self._plan = make_plan(sample, raw.facts, spec)
+        self._boundary = shapely.from_wkb(spec.boundary) if spec.boundary else None
+        self._json = RowJson()
+        self._bulk = Bulk()
+        self._seen = Observations()
+        self._times = TimeReader(self._plan.time, spec.timezone, raw)
+        self._times.learn(sample.table)
+        self._window = self._first_window(sample)
+        self._seen.look_for_stamps(sample.table, set(self._plan.time.columns) if self._plan.time else set())
+        self.report = ReadReport(
+            format=raw.facts.format,
+            encoding=raw.facts.encoding,
+            crs=crs_name(self._plan.crs),
+            timezone=self._times.timezone,
+            columns=self._plan.recognised(),
+        )
+
+    def batches(self) -> Iterator[CleanBatch]:
+        """Yield the rows chunk by chunk, in file order."""
+        for chunk in self._first:
+            yield self._clean(chunk)
+        self._first = []
+        for chunk in self._chunks:
+            yield self._clean(chunk)
+        self._close_books()
+
+    def _clean(self, chunk: RawChunk) -> CleanBatch:
+        table = chunk.table
+        self._seen.look_at(table)
+        placed = self._place(chunk)
+        times = self._times.read(table)
+        judge_times(placed.judged, times.is_unreadable, times.is_out_of_range)
+        good = placed.judged.is_good
+        self._times.keep_books(times, good)
+        self._seen.compare_stamps(table, times.local, times.has_time)
+        lng, lat = placed.lng[good], placed.lat[good]
+        self._bulk.add(lng, lat)
+        self._seen.look_at_degrees(lng, lat)
+        rows = self._canonical(chunk, placed, times, good)
+        rejects = self._rejects(chunk, placed.judged.code)
+        self._count(rows.num_rows, rejects)
+        return CleanBatch(rows, rejects)
+
+    def _place(self, chunk: RawChunk) -> _Placed:
+        positions = self._plan.position.read(chunk)
+        judged = judge_raw(positions)
+        self.report_count("point.empty", int(positions.is_empty_point.sum()))
+        lng, lat = to_wgs84(positions.x, positions.y, self._plan.crs)
+        judge_degrees(judged, lng, lat, self._window, self._boundary)
+        return _Placed(lng, lat, judged)
+
+    def _first_window(self, sample: RawChunk) -> Window | None:
+        """Return where most of the first rows lie; turned round where that alone puts them on the globe."""
+        positions = self._plan.position.read(sample)
+        lng, lat = to_wgs84(positions.x, positions.y, self._plan.crs)
+        finite = np.isfinite(lng) & np.isfinite(lat) & ((lng != 0) | (lat != 0))
+        lng, lat = lng[finite], lat[finite]
+        in_range = (np.abs(lng) <= 180) & (np.abs(lat) <= 90)
+        turned = ~in_range & (np.abs(lat) <= 180) & (np.abs(lng) <= 90)
+        bulk = Bulk()
+        if len(lng) and turned.mean() > _TURNED_SHARE:
+            bulk.add(lat[turned], lng[turned])
+            self._plan.notes.append(
+                "most positions lie on the globe only with longitude and latitude exchanged: "
+                "map them the other way round (--map lng=… --map lat=…)"
+            )
+        else:
+            bulk.add(lng[in_range], lat[in_range])
+        return bulk.window()
+
+    def _canonical(
+        self, chunk: RawChunk, placed: _Placed, times: RowTimes, good: NDArray[np.bool_]
+    ) -> pa.Table:
+        keep = pa.array(good)
+        table = chunk.table if good.all() else chunk.table.filter(keep)
+        lng, lat = placed.lng[good], placed.lat[good]
+        has_time = times.has_time[good]
+        columns = {
+            "row": pa.array(chunk.rows[good], pa.int64()),
+            "source_id": self._text(table, "id"),
+            "time": pa.array(times.utc[good], pa.timestamp("us", tz="UTC"), mask=~has_time),
+            "time_precision": times.precision_names(good),
+            "lng": pa.array(lng, pa.float64()),
+            "lat": pa.array(lat, pa.float64()),
+            "cell15": pa.array(cells_at(lng, lat, 15).view(np.int64), pa.int64()),
+            "category": self._label(table, "category"),
+            "severity": self._label(table, "severity"),
+            "street": self._text(table, "street"),
+            "mode": self._text(table, "mode"),
+            "weight": self._weight(table),
+            "attributes": self._json.of(table, self._plan.attributes),
+        }
+        return pa.table(columns, schema=INCIDENT_SCHEMA)
+
+    def _text(self, table: pa.Table, name: str) -> pa.ChunkedArray:
+        column = self._plan.fields.get(name)
+        if column is None:
+            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+        text = pc.utf8_trim_whitespace(as_text(table[column]))
+        return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
+
+    def _label(self, table: pa.Table, name: str) -> pa.ChunkedArray:
+        column = self._plan.fields.get(name)
+        text = self._text(table, name)
+        return text if column is None else self._seen.trimmed(column, text)
+
+    def _weight(self, table: pa.Table) -> pa.ChunkedArray:
+        column = self._plan.fields.get("weight")
+        if column is None:
+            return pa.chunked_array([pa.nulls(table.num_rows, pa.float64())])
+        found = numbers(table[column], self._plan.styles.get("weight", NumberStyle()))
+        bad = ~np.isfinite(found.values) & ~found.is_missing
+        self.report_count("weight.unreadable", int(bad.sum()))
+        return pa.chunked_array([pa.array(found.values, mask=~np.isfinite(found.values))])
+
+    def _rejects(self, chunk: RawChunk, code: NDArray[np.int8]) -> pa.Table:
+        bad = np.flatnonzero(code)
+        reasons = [CODES[c] for c in code[bad]]
+        originals = self._json.of(chunk.table.take(pa.array(bad)), chunk.table.column_names)
+        texts = originals.to_pylist()
+        if chunk.geometry is not None and len(bad):
+            shapes = shapely.from_wkb(
+                chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False), on_invalid="ignore"
+            )
+            texts = [_with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
+        table = pa.table(
+            {
+                "row": [*chunk.rows[bad].tolist(), *(r.row for r in chunk.rejects)],
+                "reason": [*reasons, *(r.reason for r in chunk.rejects)],
+                "detail": [*(REASONS[r] for r in reasons), *(r.detail for r in chunk.rejects)],
+                "original": [*(t or "" for t in texts), *(r.original for r in chunk.rejects)],
+            },
+            schema=REJECT_SCHEMA,
+        )
+        return table.sort_by("row") if chunk.rejects else table
+
+    def _count(self, n_accepted: int, rejects: pa.Table) -> None:
+        self.report.n_rows += n_accepted + rejects.num_rows
+        for entry in pc.value_counts(rejects["reason"]).to_pylist():
+            reason = entry["values"]
+            self.report.rejected[reason] = self.report.rejected.get(reason, 0) + entry["counts"]
+
+    def report_count(self, what: str, number: int) -> None:
+        """Add to a named count of the report."""
+        if number:
+            self.report.counts[what] = self.report.counts.get(what, 0) + number
+
+    def _close_books(self) -> None:
+        report = self.report
+        for name, number in (self._raw.facts.counts | self._seen.counts() | self._times.counts).items():
+            self.report_count(name, number)
+        report.notes += [*self._raw.facts.notes, *self._plan.notes, *self._times.notes()]
+        for name in self._seen.constants():
+            report.notes.append(f"column {name} holds one value throughout")
+        for name, number in self._seen.n_trimmed.items():
+            report.notes.append(f'{number:,} labels in {name} end in a mark such as " -"; it was taken off')
+        for name, number in self._seen.n_stamp_differs.items():
+            if number:
+                report.notes.append(f"{number:,} rows tell another time in {name}, more than an hour away")
+        self._note_places()
+
+    def _note_places(self) -> None:
+        report = self.report
+        if 0 < self._seen.decimals <= FEW_DECIMALS:
+            report.counts["place.decimals"] = self._seen.decimals
+            report.notes.append(f"coordinates have {self._seen.decimals} decimals at most: they were rounded")
+        strays = self._bulk.strays()
+        self.report_count("place.far", strays.n_far)
+        if strays.n_far and strays.farthest_km > 2 * strays.radius_km:
+            report.notes.append(
+                f"{strays.n_far:,} rows lie far from the rest (99 % within {strays.radius_km:,.0f} km of the "
+                f"middle, the farthest at {strays.farthest_km:,.0f} km); they were kept"
+            )
+        if n := report.rejected.get("suspected_swap"):
+            report.notes.append(
+                f"{n:,} rows seem to have longitude and latitude exchanged; they were rejected, not turned"
+            )
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return any column as text; whole numbers in float columns without `.0`."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_floating(kind):
+        filled = column.drop_null()
+        if pc.all(pc.equal(filled, pc.floor(filled))).as_py() is not False:
+            finite = pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
+            return pc.cast(pc.cast(finite, pa.int64(), safe=False), pa.string())
+    if pa.types.is_nested(kind):
+        values = [None if v is None else str(v) for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(values, pa.string())])
+    return pc.cast(column, pa.string())
+
+
+def _first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
+    """Return the first chunks up to one that has rows."""
+    taken: list[RawChunk] = []
+    for chunk in chunks:
+        taken.append(chunk)
+        if chunk.table.num_rows:
+            return taken
+    if not any(chunk.rejects for chunk in taken):
+        raise UnreadableFile(f"{name}: rows are needed, the file has a header only")
+    return taken
+
+
+def _with_geometry(text: str | None, shape: shapely.Geometry | None) -> str:
+    if shape is None:
+        return text or "{}"
+    wkt = shapely.to_wkt(shape, rounding_precision=-1)[:1000]
+    head = (text or "{}").rstrip("}")
+    return f'{head}{"," if len(head) > 1 else ""}"geometry":"{wkt}"}}'
+
+
+__all__ = ["IncidentSource", "as_text", "is_swapped"]
