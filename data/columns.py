@@ -19,6 +19,9 @@ _NAMES: dict[str, list[str]] = {
     "weight": aliases.WEIGHT,
 }
 
+_SHAPEFILE_NAME_LENGTH = 10
+_LEAST_CUT_NAME = 8
+
 _LNG_WORDS = {"lng", "lon", "long", "longitude", "longitud"}
 _LAT_WORDS = {"lat", "latitude", "latitud"}
 _X_WORDS = {"x"}
@@ -136,16 +139,22 @@ def _near(name: str, names: Sequence[str]) -> str:
 
 
 def _first(columns: Sequence[str], names: Sequence[str], taken: set[str]) -> str | None:
-    by_plain: dict[str, str] = {}
-    for column in columns:
-        if column not in taken:
-            by_plain.setdefault(plain(column), column)
-    return next((by_plain[name] for name in names if name in by_plain), None)
+    fitting = _all([c for c in columns if c not in taken], names)
+    return fitting[0] if fitting else None
 
 
 def _all(columns: Sequence[str], names: Sequence[str]) -> list[str]:
     rank = {name: i for i, name in reversed(list(enumerate(names)))}
-    return sorted((c for c in columns if plain(c) in rank), key=lambda c: rank[plain(c)])
+    places = {c: rank.get(plain(c), _place_of_cut_name(c, names)) for c in columns}
+    return sorted((c for c in columns if places[c] < len(names)), key=lambda c: places[c])
+
+
+def _place_of_cut_name(column: str, names: Sequence[str]) -> int:
+    """Return the place of the name that a shapefile cut off after ten characters; their number where none fits."""
+    short = plain(column)
+    if len(column) != _SHAPEFILE_NAME_LENGTH or len(short) < _LEAST_CUT_NAME:
+        return len(names)
+    return next((i for i, name in enumerate(names) if name.startswith(short)), len(names))
 
 
 def _positions(

@@ -133,7 +133,7 @@ class IncidentSource:
             "street": self._text(table, "street"),
             "mode": self._text(table, "mode"),
             "weight": self._weight(table),
-            "attributes": self._json.of(table, self._plan.attributes),
+            "attributes": self._json.of(table, [c for c in table.column_names if c not in self._plan.taken]),
         }
         return pa.table(columns, schema=INCIDENT_SCHEMA)
 

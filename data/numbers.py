@@ -22,7 +22,6 @@ NULL_TOKENS = (
     "nil",
     "<null>",
     "(null)",
-    ".",
     "\\n",
 )
 

@@ -64,7 +64,7 @@ class Plan:
     crs: str
     time: TimePlan | None
     fields: dict[str, str]
-    attributes: list[str]
+    taken: frozenset[str]
     styles: dict[str, NumberStyle] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -105,8 +105,7 @@ def make_plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> Plan:
         taken |= {*time.columns, *([time.of_day] if time.of_day else [])}
     fields = {f: c for f, c in found.fields.items() if c not in taken or f in found.fixed}
     styles = {"weight": number_style(sample.table[fields["weight"]])} if "weight" in fields else {}
-    attributes = [c for c in facts.columns if c not in taken and c not in fields.values()]
-    return Plan(position, crs, time, fields, attributes, styles, notes)
+    return Plan(position, crs, time, fields, frozenset(taken | set(fields.values())), styles, notes)
 
 
 def is_geographic(crs: str) -> bool:
@@ -189,6 +188,7 @@ def _crs(
     field_crs: str | None,
     notes: list[str],
 ) -> str:
+    _require_points(position, sample, facts)
     own = facts.crs if position.is_geometry else field_crs
     if spec.crs is not None:
         is_geographic(spec.crs)
@@ -199,6 +199,13 @@ def _crs(
         return own
     _require_degrees(position, sample, facts)
     return WGS84
+
+
+def _require_points(position: PositionPlan, sample: RawChunk, facts: RawFacts) -> None:
+    """Raise where no row of the first chunk is a point, and some are lines or areas."""
+    found = position.read(sample)
+    if found.is_not_a_point.any() and not np.isfinite(found.x).any():
+        raise MissingField(f"{facts.name}: points are needed, the geometries are lines, areas or collections")
 
 
 def _require_degrees(position: PositionPlan, sample: RawChunk, facts: RawFacts) -> None:

@@ -1,0 +1,15 @@
+"""Features that came over HTTP, as a clean source: the same checks and report as for a file."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from data.incident_source import IncidentSource
+from data.readers.json_items import FeatureItems
+from data.records import CleanSource, IngestSpec
+
+
+def features_source(
+    features: Iterable[dict[str, Any]], spec: IngestSpec, name: str = "features"
+) -> CleanSource:
+    """Return GeoJSON features (or plain records with coordinates) as incidents."""
+    return IncidentSource(FeatureItems(features, name), spec)

@@ -1,0 +1,112 @@
+"""GIS files through GDAL: GeoPackage, Shapefile, FlatGeobuf and whole GeoJSON, streamed as Arrow."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+
+from data.errors import UnreadableFile
+from data.readers.raw import RawChunk, RawFacts
+from data.readers.recognise import FLATGEOBUF, GEOJSON, GEOPACKAGE, SHAPEFILE
+
+_NAMES = {GEOPACKAGE: "GeoPackage", SHAPEFILE: "Shapefile", FLATGEOBUF: "FlatGeobuf", GEOJSON: "GeoJSON"}
+
+#: Rows per chunk: geometries of areas are large, so fewer than for tables.
+BATCH_ROWS = 32_768
+
+_GDAL_ERRORS = (
+    DataLayerError,
+    DataSourceError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+    pa.ArrowException,
+    RuntimeError,
+    UnicodeDecodeError,
+    OSError,
+    ValueError,
+)
+
+
+class VectorSource:
+    """One layer of a GIS file; geometry as WKB, times as text."""
+
+    rereadable = True
+
+    def __init__(self, path: Path, name: str, form: str) -> None:
+        self._path = path
+        self._name = name
+        self._form = form
+        self._layer = self._only_layer()
+        meta, schema = self._opened_schema()
+        self._geometry = meta["geometry_name"] or "wkb_geometry"
+        columns = [c for c in schema.names if c != self._geometry]
+        self.facts = RawFacts(name, _NAMES[form], columns, meta["encoding"], meta["crs"])
+
+    def chunks(self, columns: Sequence[str] | None = None) -> Iterator[RawChunk]:
+        """Yield the features in file order."""
+        first_row = 1
+        with self._guarded("after row 0"), self._reader(columns) as (_, reader):
+            while True:
+                with self._guarded(f"after row {first_row - 1}"):
+                    batch = next(reader, None)
+                if batch is None:
+                    return
+                rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
+                first_row += batch.num_rows
+                yield self._chunk(pa.Table.from_batches([batch]), rows)
+
+    def _chunk(self, table: pa.Table, rows: Any) -> RawChunk:
+        if self._geometry not in table.column_names:
+            return RawChunk(table, rows)
+        geometry = pc.cast(table[self._geometry], pa.binary())
+        return RawChunk(table.drop_columns([self._geometry]), rows, geometry)
+
+    def _only_layer(self) -> str:
+        with self._guarded("its layers"):
+            layers = pyogrio.list_layers(self._path)
+        spatial = [str(layer) for layer, kind in layers if kind is not None]
+        names = spatial or [str(layer) for layer, _ in layers]
+        if not names:
+            raise UnreadableFile(f"{self._name}: one layer is needed, the file has none")
+        if len(names) > 1:
+            listed = ", ".join(names[:8])
+            raise UnreadableFile(f"{self._name}: one layer is needed, the file has {len(names)}: {listed}")
+        return names[0]
+
+    def _opened_schema(self) -> tuple[dict[str, Any], pa.Schema]:
+        with self._guarded("its columns"), self._reader(None) as (meta, reader):
+            return meta, reader.schema
+
+    def _reader(self, columns: Sequence[str] | None) -> Any:
+        options = {"DATE_AS_STRING": "YES", "FLATTEN_NESTED_ATTRIBUTES": "NO"} if self._form == GEOJSON else {}
+        return pyogrio.raw.open_arrow(
+            self._path,
+            layer=self._layer,
+            columns=list(columns) if columns else None,
+            read_geometry=columns is None,
+            batch_size=BATCH_ROWS,
+            use_pyarrow=True,
+            datetime_as_string=True,
+            **options,
+        )
+
+    @contextmanager
+    def _guarded(self, where: str) -> Iterator[None]:
+        """Turn what GDAL raises or warns of into one line of ours."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except UnreadableFile:
+            raise
+        except _GDAL_ERRORS as err:
+            words = str(err).splitlines()[0].replace(str(self._path), self._name)[:240] if str(err) else "no reason told"
+            raise UnreadableFile(f"{self._name}: not readable as {_NAMES[self._form]} ({where}): {words}") from err
