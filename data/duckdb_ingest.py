@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import shapely
 
 from data.duckdb_schema import row_columns
 from data.records import FEATURE_SCHEMA, INCIDENT_SCHEMA, REJECT_SCHEMA, CleanSource
@@ -20,6 +22,8 @@ from data.records import FEATURE_SCHEMA, INCIDENT_SCHEMA, REJECT_SCHEMA, CleanSo
 #: repeats the id of a row with other content.
 MAX_ID_CONFLICTS = 0.10
 MIN_ROWS_TO_DOUBT = 20
+
+BOX = ("west", "south", "east", "north")
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,7 @@ class StagedFile:
 
     def stage(self, source: CleanSource) -> None:
         """Stream the file into the temporary table; errors of the reader come out as they are."""
-        schema = (INCIDENT_SCHEMA if self.kind == "incidents" else FEATURE_SCHEMA).append(
-            pa.field("pos", pa.int64())
-        )
+        schema = _incoming_schema(self.kind)
         self.connection.execute(_stage_ddl(self.kind))
         with tempfile.TemporaryDirectory(prefix="emberline-") as folder:
             path = Path(folder) / "rejects.arrow"
@@ -77,8 +79,8 @@ class StagedFile:
                 if batch.rows.num_rows:
                     place = pa.array(range(self.n_rows, self.n_rows + batch.rows.num_rows), pa.int64())
                     self.n_rows += batch.rows.num_rows
-                    rows = batch.rows.append_column(schema.field("pos"), place).cast(schema)
-                    yield from rows.to_batches()
+                    rows = batch.rows if self.kind == "incidents" else _with_boxes(batch.rows)
+                    yield from rows.append_column(schema.field("pos"), place).cast(schema).to_batches()
         except BaseException as err:
             # DuckDB wraps what a stream raises; the reader's own error is wanted.
             self.failure = err
@@ -210,6 +212,23 @@ class StagedFile:
         return int(row[0]) if row else 0
 
 
+def _incoming_schema(kind: str) -> pa.Schema:
+    """Return the schema of what is staged: the reader's, the boxes of geometries, the place in the file."""
+    place = pa.field("pos", pa.int64())
+    if kind == "incidents":
+        return INCIDENT_SCHEMA.append(place)
+    boxes = [pa.field(name, pa.float64()) for name in BOX]
+    return pa.schema([*FEATURE_SCHEMA, *boxes, place])
+
+
+def _with_boxes(rows: pa.Table) -> pa.Table:
+    """Add the box around each geometry, so that a box query needs no geometry engine."""
+    shapes = shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object))
+    for name, values in zip(BOX, shapely.bounds(shapes).reshape(-1, 4).T, strict=True):
+        rows = rows.append_column(name, pa.array(values, pa.float64()))
+    return rows
+
+
 def _stage_ddl(kind: str) -> str:
     columns = "".join(f", {name} {type_}" for name, type_ in row_columns(kind).items())
     return (
@@ -220,7 +239,8 @@ def _stage_ddl(kind: str) -> str:
 def _stage_sql(kind: str) -> str:
     """Return the statement that digests and stages what a stream brings."""
     selected = ", ".join(_staged(name) for name in row_columns(kind))
-    parts = ", ".join(_digested(name) for name in row_columns(kind) if name != "cell15")
+    derived = {"cell15", *BOX}
+    parts = ", ".join(_digested(name) for name in row_columns(kind) if name not in derived)
     return f"""
         INSERT INTO stage
         SELECT pos, source_id, md5_number_upper(text), md5_number_lower(text), {", ".join(row_columns(kind))}

@@ -41,8 +41,17 @@ INCIDENT_COLUMNS = {
     "attributes": "VARCHAR",
 }
 
-#: The same for layers of features (boundary, roads, population …).
-FEATURE_COLUMNS = {"name": "VARCHAR", "value": "DOUBLE", "geometry": "BLOB", "attributes": "VARCHAR"}
+#: The same for layers of features (boundary, roads, population …), with the box around each geometry.
+FEATURE_COLUMNS = {
+    "name": "VARCHAR",
+    "value": "DOUBLE",
+    "geometry": "BLOB",
+    "attributes": "VARCHAR",
+    "west": "DOUBLE",
+    "south": "DOUBLE",
+    "east": "DOUBLE",
+    "north": "DOUBLE",
+}
 
 #: Columns that the store adds: place in the layer, identity, digest of identity and content, which ingest.
 OWN_COLUMNS = {"ordinal": "BIGINT", "id": "VARCHAR", "content": "UBIGINT", "ingest": "BIGINT"}

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from data.duckdb_ingest import Counts, StagedFile
+from data.duckdb_ingest import BOX, Counts, StagedFile
 from data.duckdb_schema import SCHEMA_VERSION, TABLES, rows_table_ddl
 from data.errors import (
     AnalysisNotFound,
@@ -39,8 +39,9 @@ class DuckDBStore:
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, clock: Callable[[], datetime] | None = None) -> None:
         self.path = path
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._connection = _connected(path)
         self._writing = threading.Lock()
         self._local = threading.local()
@@ -117,6 +118,11 @@ class DuckDBStore:
                 f"{layer_id!r} is the id of an analysis; layers and analyses share one namespace"
             )
 
+    def geometries(self, layer_id: str) -> pa.Table:
+        """Return name, value and geometry (WKB) of a feature layer's rows, in their order."""
+        layer = self.layer(layer_id)
+        return self.query(f"SELECT name, value, geometry FROM {layer.table} ORDER BY ordinal")
+
     def ingests(self, layer_id: str) -> list[dict[str, Any]]:
         """Return the ingest log of a layer, newest first."""
         rows = self._rows("SELECT * FROM ingests WHERE layer = ? ORDER BY id DESC", [layer_id])
@@ -133,6 +139,17 @@ class DuckDBStore:
     def save_analysis(self, definition: dict[str, Any]) -> StoredAnalysis:
         """Keep or replace the definition of an analysis."""
         analysis_id = str(definition["id"])
+        self.check_analysis_id(analysis_id)
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO analyses VALUES ($1, $2, NULL, $3)"
+                " ON CONFLICT (id) DO UPDATE SET definition = excluded.definition",
+                [analysis_id, json.dumps(definition, sort_keys=True), self._now()],
+            )
+        return next(analysis for analysis in self.analyses() if analysis.id == analysis_id)
+
+    def check_analysis_id(self, analysis_id: str) -> None:
+        """Raise `LayerExists` where the id is malformed or a layer's."""
         if not ID_PATTERN.fullmatch(analysis_id):
             raise LayerExists(
                 f"an analysis id needs letters, digits, - and _ (63 at most), got {analysis_id!r}"
@@ -141,13 +158,6 @@ class DuckDBStore:
             raise LayerExists(
                 f"{analysis_id!r} is the id of a layer; layers and analyses share one namespace"
             )
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO analyses VALUES ($1, $2, NULL, $3)"
-                " ON CONFLICT (id) DO UPDATE SET definition = excluded.definition",
-                [analysis_id, json.dumps(definition, sort_keys=True), _now()],
-            )
-        return next(analysis for analysis in self.analyses() if analysis.id == analysis_id)
 
     def analyses(self) -> list[StoredAnalysis]:
         """Return all saved analyses, by id."""
@@ -170,7 +180,7 @@ class DuckDBStore:
             connection.execute(
                 "UPDATE snapshots SET superseded = $1"
                 " WHERE analysis = $2 AND run <> $3 AND superseded IS NULL",
-                [_now(), analysis_id, run],
+                [self._now(), analysis_id, run],
             )
             connection.execute("DELETE FROM snapshots WHERE analysis = $1 AND run = $2", [analysis_id, run])
             for item in snapshots:
@@ -257,7 +267,7 @@ class DuckDBStore:
             [
                 ingest,
                 spec.layer,
-                _now(),
+                self._now(),
                 counts.accepted,
                 counts.rejected,
                 counts.duplicate,
@@ -298,7 +308,7 @@ class DuckDBStore:
                 extent["n_rows"],
                 version,
                 digest,
-                _now() if changed or before is None else before["data_time"],
+                self._now() if changed or before is None else before["data_time"],
                 extent["west"],
                 extent["south"],
                 extent["east"],
@@ -308,6 +318,9 @@ class DuckDBStore:
                 json.dumps(columns),
             ],
         )
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
     def _check_version(self) -> None:
         self._connection.execute(
@@ -425,7 +438,9 @@ def _extent(connection: duckdb.DuckDBPyConnection, table: str, kind: str) -> dic
         box = "min(lng) AS west, min(lat) AS south, max(lng) AS east, max(lat) AS north"
         times = "min(time) AS first_time, max(time) AS last_time"
     else:
-        box = "NULL AS west, NULL AS south, NULL AS east, NULL AS north"
+        box = ", ".join(
+            f"{side}({name}) AS {name}" for side, name in zip(("min", "min", "max", "max"), BOX, strict=True)
+        )
         times = "NULL AS first_time, NULL AS last_time"
     sql = f"SELECT count(*) AS n_rows, bit_xor(content) AS mixed, {box}, {times} FROM {table}"
     return _dicts(connection.execute(sql))[0]
@@ -458,10 +473,6 @@ def _dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def _value(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     row = connection.execute(sql).fetchone()
     return row[0] if row else None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 def _utc(value: datetime) -> datetime:

@@ -101,6 +101,9 @@ class Store(Protocol):
     def layer(self, layer_id: str) -> Layer:
         """Return one layer; raise `LayerNotFound`."""
 
+    def geometries(self, layer_id: str) -> pa.Table:
+        """Return name, value and geometry (WKB) of a feature layer's rows, in their order."""
+
     def ingest(
         self, spec: IngestSpec, source: CleanSource, *, title: str, drop_duplicates: bool, replace: bool
     ) -> IngestResult:
@@ -114,6 +117,12 @@ class Store(Protocol):
 
     def rejects(self, ingest: int) -> pa.Table:
         """Return the rows that an ingest rejected (`REJECT_SCHEMA`)."""
+
+    def check_new_id(self, layer_id: str, kind: str) -> None:
+        """Raise `LayerExists` where a layer of this id and kind cannot be."""
+
+    def check_analysis_id(self, analysis_id: str) -> None:
+        """Raise `LayerExists` where an analysis cannot have this id."""
 
     def save_analysis(self, definition: dict[str, Any]) -> StoredAnalysis:
         """Keep or replace the definition of an analysis."""
