@@ -56,7 +56,7 @@ def blocks(place: City, seed: int) -> Blocks:
     corner_u = np.column_stack([u, u + _BLOCK_UNITS, u + _BLOCK_UNITS, u, u]).astype(float)
     corner_v = np.column_stack([v, v, v + _BLOCK_UNITS, v + _BLOCK_UNITS, v]).astype(float)
     quad = shapely.polygons(np.stack(plan_to_metres(corner_u, corner_v), axis=-1))
-    polygon = np.asarray(shapely.intersection(quad, place.land), dtype=object)
+    polygon = _without_spikes(np.asarray(shapely.intersection(quad, place.land), dtype=object))
     kept = shapely.area(polygon) > _SLIVER_M2
     letter = square_letters(u + 1.0, v + 1.0)
     density = np.select([letter == key for key in DENSITY_PER_KM2], list(DENSITY_PER_KM2.values()))
@@ -120,6 +120,12 @@ def nearest_addresses(doors: Addresses, x: Floats, y: Floats) -> Ints:
     """Return the front door closest to each point."""
     _, index = doors.tree.query(np.column_stack([x, y]))
     return np.asarray(index, dtype=np.int64)
+
+
+def _without_spikes(polygon: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Take away what is narrower than a metre, which rounding to 0.1 m could fold over itself."""
+    core = shapely.buffer(polygon, -0.5, join_style="mitre")
+    return np.asarray(shapely.buffer(core, 0.5, join_style="mitre"), dtype=object)
 
 
 def _points_along(line: NDArray[np.object_], along: Floats) -> tuple[Floats, Floats, Floats, Floats]:
