@@ -16,6 +16,8 @@ export interface Context {
   side: string;
   /** The ring asked for: a number, or `auto` for 1, 2 and 3 combined. */
   k: string;
+  /** IANA name of the layer's timezone. */
+  timezone: string;
   /** Whether expected counts follow a population rather than an even spread. */
   denominator: boolean;
 }
@@ -27,6 +29,17 @@ export interface Findings {
   context: Context;
   warnings: string[];
   timeStamp: string | null;
+  /** Where the numbers come from: what was asked and of what, as name and value. */
+  origin: [name: string, value: string][];
+  /** Layers that took part and help to find one's way. */
+  surroundings: Surroundings[];
+}
+
+export interface Surroundings {
+  kind: 'boundary' | 'roads';
+  id: string;
+  title: string;
+  rows: number | null;
 }
 
 const CELLS = '.cells';
@@ -57,6 +70,8 @@ export function findingsFrom(areas: Items, cells: Items): Findings {
     context,
     warnings: warningsFrom([areas.emberline, cells.emberline], context),
     timeStamp: areas.timeStamp ?? cells.timeStamp,
+    origin: originFrom(areas.emberline),
+    surroundings: surroundingsFrom(areas.emberline),
   };
 }
 
@@ -73,6 +88,7 @@ export function contextFrom(emberline: Properties, cells: Feature[]): Context {
   return {
     alpha: numberOf(parameters, 'alpha') ?? 0.05,
     side: textOf(parameters, 'side') ?? 'hot',
+    timezone: knownZone(textOf(objectOf(emberline, 'diagnostics'), 'timezone')),
     k: typeof k === 'number' || typeof k === 'string' ? String(k) : 'auto',
     denominator:
       (parameters['population'] ?? null) !== null ||
@@ -83,12 +99,55 @@ export function contextFrom(emberline: Properties, cells: Feature[]): Context {
 /** The warnings that the diagnostics carry, each once; and always that counts are not risk. */
 export function warningsFrom(members: Properties[], context: Context): string[] {
   const found = members.flatMap((member) => {
-    const warnings = objectOf(member, 'diagnostics')['warnings'];
-    return Array.isArray(warnings) ? warnings.map(warningText) : [];
+    const { warnings, notes } = objectOf(member, 'diagnostics');
+    return [warnings, notes].flatMap((list) => (Array.isArray(list) ? list.map(warningText) : []));
   });
   const warnings = [...new Set(found.filter((warning) => warning !== ''))];
   const said = warnings.some((warning) => /not where (the )?risk is/i.test(warning));
   return context.denominator || said ? warnings : [NO_DENOMINATOR, ...warnings];
+}
+
+/** What was asked and of what; parameters left at "none" are left out. */
+export function originFrom(emberline: Properties): [string, string][] {
+  const found: [string, string][] = [];
+  const add = (name: string, value: unknown): void => {
+    if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return;
+    found.push([name, Array.isArray(value) ? value.join(', ') : isObject(value) ? JSON.stringify(value) : String(value)]);
+  };
+  add('method', [emberline['method'], emberline['method_version']].filter(Boolean).join(' '));
+  for (const layer of layersOf(emberline)) add(textOf(layer, 'kind') ?? 'layer', layer['title'] ?? layer['id']);
+  for (const [name, value] of Object.entries(objectOf(emberline, 'parameters'))) {
+    if (name !== 'layer' && name !== 'output') add(name, value);
+  }
+  const diagnostics = objectOf(emberline, 'diagnostics');
+  for (const name of ['study_area_source', 'study_area_cells', 'rows_selected', 'rows_without_time', 'outside_study_area']) {
+    add(name.replaceAll('_', ' '), diagnostics[name]);
+  }
+  add('data version', emberline['data_version']);
+  add('run', emberline['run']);
+  return found;
+}
+
+export function surroundingsFrom(emberline: Properties): Surroundings[] {
+  return layersOf(emberline).flatMap((layer) => {
+    const kind = layer['kind'];
+    const id = textOf(layer, 'id');
+    if (id === null || (kind !== 'boundary' && kind !== 'roads')) return [];
+    return [{ kind, id, title: textOf(layer, 'title') ?? id, rows: numberOf(layer, 'rows') }];
+  });
+}
+
+function layersOf(emberline: Properties): Properties[] {
+  const layers = emberline['layers'];
+  return Array.isArray(layers) ? layers.filter(isObject) : [];
+}
+
+function knownZone(name: string | null): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name ?? 'UTC' }).resolvedOptions().timeZone;
+  } catch {
+    return 'UTC';
+  }
 }
 
 function warningText(warning: unknown): string {

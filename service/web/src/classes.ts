@@ -82,20 +82,31 @@ export interface LegendRow {
   note: string;
 }
 
-/** The rows of the legend: cold ones only where the analysis looked for them. */
-export function legendRows(side: string): LegendRow[] {
-  const rows: LegendRow[] = [];
-  if (side !== 'cold') rows.push(...sideRows(1, 'More than expected'));
-  rows.push({ bin: 0, label: 'No clear difference', note: 'could well be chance' });
-  if (side !== 'hot') rows.push(...sideRows(-1, 'Fewer than expected').reverse());
-  rows.push({ bin: null, label: 'Not tested', note: 'no answer for this cell' });
-  return rows;
+/** Rows under one heading; the last ones need none. */
+export interface LegendPart {
+  heading: string | null;
+  rows: LegendRow[];
 }
 
-function sideRows(sign: 1 | -1, what: string): LegendRow[] {
+/** The legend: cold rows only where the analysis looked for them. */
+export function legendParts(side: string): LegendPart[] {
+  const parts: LegendPart[] = [];
+  if (side !== 'cold') parts.push({ heading: 'More incidents than expected', rows: evidenceRows(1) });
+  if (side !== 'hot') parts.push({ heading: 'Fewer incidents than expected', rows: evidenceRows(-1) });
+  parts.push({
+    heading: null,
+    rows: [
+      { bin: 0, label: 'No clear difference', note: 'q > 10 %' },
+      { bin: null, label: 'Not tested', note: 'no answer' },
+    ],
+  });
+  return parts;
+}
+
+function evidenceRows(sign: 1 | -1): LegendRow[] {
   return [
-    { bin: (3 * sign) as Bin, label: `${what}, very strong evidence`, note: 'q ≤ 1 %' },
-    { bin: (2 * sign) as Bin, label: `${what}, strong evidence`, note: 'q ≤ 5 %' },
-    { bin: sign, label: `${what}, weak evidence`, note: 'q ≤ 10 %' },
+    { bin: (3 * sign) as Bin, label: 'very strong evidence', note: 'q ≤ 1 %' },
+    { bin: (2 * sign) as Bin, label: 'strong evidence', note: 'q ≤ 5 %' },
+    { bin: sign, label: 'weak evidence', note: 'q ≤ 10 %' },
   ];
 }

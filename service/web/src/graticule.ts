@@ -4,6 +4,9 @@ import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import { gridStep } from './bounds.ts';
 import { element } from './dom.ts';
 
+/** Corners belong to the map's buttons and scale bars. */
+const MARGIN = 84;
+
 export function addGraticule(map: MapLibre, source: string): void {
   const labels = element('div', { class: 'graticule', 'aria-hidden': 'true' });
   map.getContainer().append(labels);
@@ -11,8 +14,14 @@ export function addGraticule(map: MapLibre, source: string): void {
     const { meridians, parallels, step } = visibleLines(map);
     map.getSource<GeoJSONSource>(source)?.setData(lines(meridians, parallels));
     labels.replaceChildren(
-      ...meridians.map((lng) => label('meridian', map.project([lng, map.getCenter().lat]).x, lng, step, 'E', 'W')),
-      ...parallels.map((lat) => label('parallel', map.project([map.getCenter().lng, lat]).y, lat, step, 'N', 'S')),
+      ...meridians
+        .map((lng) => ({ lng, x: map.project([lng, map.getCenter().lat]).x }))
+        .filter(({ x }) => x > MARGIN && x < labels.clientWidth - MARGIN)
+        .map(({ lng, x }) => label('meridian', x, lng, step, 'E', 'W')),
+      ...parallels
+        .map((lat) => ({ lat, y: map.project([map.getCenter().lng, lat]).y }))
+        .filter(({ y }) => y > MARGIN / 2 && y < labels.clientHeight - MARGIN)
+        .map(({ lat, y }) => label('parallel', y, lat, step, 'N', 'S')),
     );
   };
   map.on('move', update);

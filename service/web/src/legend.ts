@@ -1,7 +1,7 @@
 // The legend with its filters: what is drawn, in plain words.
 
-import type { Context } from './analyses.ts';
-import { colourOf, GROUP_NAMES, GROUPS, legendRows, type Bin, type Group, type Palette } from './classes.ts';
+import type { Context, Surroundings } from './analyses.ts';
+import { colourOf, GROUP_NAMES, GROUPS, legendParts, type Group, type LegendPart, type LegendRow, type Palette } from './classes.ts';
 import { element } from './dom.ts';
 import type { Store } from './state.ts';
 import { thresholdSentence } from './words.ts';
@@ -14,15 +14,17 @@ export function renderLegend(
   context: Context,
   counts: GroupCounts,
   palette: Palette,
+  surroundings: readonly Surroundings[],
 ): void {
   const wasOpen = into.querySelector('details')?.open ?? !window.matchMedia('(max-width: 760px)').matches;
   const body = element(
     'details',
     { open: wasOpen },
     element('summary', {}, 'Legend and filters'),
-    element('ul', { class: 'swatches' }, ...legendRows(context.side)
-      .filter((row) => row.bin !== null || counts.untested > 0)
-      .map((row) => legendRow(row.bin, row.label, row.note, palette))),
+    ...legendParts(context.side).flatMap((part) => legendPart(part, counts, palette)),
+    ...(surroundings.length === 0
+      ? []
+      : [element('ul', { class: 'swatches' }, ...surroundings.map((layer) => lineRow(layer, palette)))]),
     element('p', { class: 'fine' }, thresholdSentence(context)),
     layerToggles(store),
     groupFilters(store, counts),
@@ -30,10 +32,26 @@ export function renderLegend(
   into.replaceChildren(body);
 }
 
-function legendRow(bin: Bin, label: string, note: string, palette: Palette): HTMLElement {
+function legendPart(part: LegendPart, counts: GroupCounts, palette: Palette): HTMLElement[] {
+  const rows = part.rows.filter((row) => row.bin !== null || counts.untested > 0);
+  const list = element(
+    'ul',
+    { class: 'swatches', ...(part.heading === null ? {} : { 'aria-label': part.heading }) },
+    ...rows.map((row) => legendRow(row, palette)),
+  );
+  return part.heading === null ? [list] : [element('p', { class: 'subhead' }, part.heading), list];
+}
+
+function legendRow({ bin, label, note }: LegendRow, palette: Palette): HTMLElement {
   const swatch = element('span', { class: 'swatch', 'aria-hidden': 'true' });
   swatch.style.backgroundColor = colourOf(bin, palette);
-  return element('li', {}, swatch, element('span', {}, label, ' ', element('small', {}, note)));
+  return element('li', { 'data-bin': String(bin) }, swatch, element('span', {}, label), element('small', {}, note));
+}
+
+function lineRow({ kind, title }: Surroundings, palette: Palette): HTMLElement {
+  const swatch = element('span', { class: 'swatch line', 'aria-hidden': 'true' });
+  swatch.style.backgroundColor = palette.context;
+  return element('li', { 'data-line': kind }, swatch, element('span', {}, title));
 }
 
 function layerToggles(store: Store): HTMLElement {

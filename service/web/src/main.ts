@@ -1,6 +1,6 @@
 // Where the page's parts meet: address → state → service → map, panel, legend.
 
-import { cellsCollection, findingsFrom, hotspotAnalyses, isTorn, type Analysis, type Findings } from './analyses.ts';
+import { cellsCollection, findingsFrom, hotspotAnalyses, isTorn, type Analysis, type Findings, type Surroundings } from './analyses.ts';
 import { fetchCollections, fetchItems, serviceRoot, ServiceProblem, type Feature, type Progress } from './api.ts';
 import { groupOf, GROUPS, paletteFor, type Group } from './classes.ts';
 import { byId, element } from './dom.ts';
@@ -11,12 +11,17 @@ import { textOf } from './properties.ts';
 import { createStore, START, stateFromAddress, hashFrom, type State } from './state.ts';
 import './style.css';
 
+/** More lines than this are no orientation and only slow the page. */
+const MOST_LINES = 60_000;
+
 const root = serviceRoot(document.baseURI);
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
 const store = createStore(stateFromAddress(location.hash, location.search));
 
 let map: HotspotMap | null = null;
 let analyses: Analysis[] = [];
+let collectionIds = new Set<string>();
+let surroundings: Surroundings[] = [];
 let findings: Findings | null = null;
 let cellById = new Map<string, Feature>();
 let loading = new AbortController();
@@ -33,7 +38,7 @@ async function start(): Promise<void> {
   const ready = createMap(byId('map'), paletteFor(dark.matches), {
     onPick: (picked) => {
       store.set(picked);
-      if (picked.area !== null || picked.cell !== null) byId('detail').scrollIntoView({ block: 'nearest' });
+      if (picked.area !== null || picked.cell !== null) byId('detail').scrollIntoView({ block: 'start' });
     },
     onMove: (view) => store.set({ view }),
   }).then((made) => (map = made), onNoMap);
@@ -43,7 +48,9 @@ async function start(): Promise<void> {
 async function openService(): Promise<void> {
   await guarded(openService, async () => {
     showStatus('Asking the service what is published …');
-    analyses = hotspotAnalyses(await fetchCollections(root));
+    const collections = await fetchCollections(root);
+    collectionIds = new Set(collections.map((collection) => collection.id));
+    analyses = hotspotAnalyses(collections);
     const [first] = analyses;
     if (first === undefined) return showNothingPublished();
     const asked = store.get().collection;
@@ -63,6 +70,7 @@ async function openAnalysis(analysis: Analysis, missing: string | null = null): 
     if (signal.aborted) return;
     showStatus(missing === null ? '' : `There is no analysis “${missing}”; this is “${analysis.title}”.`);
     await showFindings(analysis, loaded);
+    await showSurroundings(loaded, signal);
   });
 }
 
@@ -98,6 +106,21 @@ async function showFindings(analysis: Analysis, loaded: Findings): Promise<void>
   else map?.fit(loaded.cells.length > 0 ? loaded.cells : loaded.areas);
 }
 
+/** Boundary and roads for orientation, where they took part and may be read; the findings stand without them. */
+async function showSurroundings(loaded: Findings, signal: AbortSignal): Promise<void> {
+  for (const kind of ['boundary', 'roads'] as const) {
+    const layers = loaded.surroundings.filter(
+      (layer) => layer.kind === kind && collectionIds.has(layer.id) && (layer.rows ?? 0) <= MOST_LINES,
+    );
+    const read = await Promise.allSettled(layers.map((layer) => fetchItems(root, layer.id, () => undefined, signal)));
+    if (signal.aborted) return;
+    const features = read.flatMap((one) => (one.status === 'fulfilled' ? one.value.features : []));
+    map?.showSurroundings(kind, features);
+    surroundings.push(...layers.filter((_, index) => read[index]?.status === 'fulfilled'));
+  }
+  showLegend();
+}
+
 /** Waits until the map has been made or has failed, whichever comes. */
 async function mapReady(): Promise<void> {
   while (map === null && byId('map').dataset['failed'] === undefined) {
@@ -119,6 +142,7 @@ function onChange(now: State, before: State): void {
   const filtersChanged = now.hidden !== before.hidden;
   if (findings === null) return;
   if (selectionChanged || filtersChanged) showSelection();
+  if (selectionChanged) byId('announcement').textContent = byId('detail').querySelector('h2')?.textContent ?? '';
   if (selectionChanged || filtersChanged || now.showAreas !== before.showAreas || now.showCells !== before.showCells) {
     map?.apply(now);
   }
@@ -152,7 +176,7 @@ function showSelection(): void {
     (one) => {
       store.set({ area: one.id, cell: null });
       map?.fit([one]);
-      byId('detail').scrollIntoView({ block: 'nearest' });
+      byId('detail').scrollIntoView({ block: 'start' });
     });
 }
 
@@ -160,7 +184,7 @@ function showLegend(): void {
   if (findings === null) return;
   const counts = Object.fromEntries(GROUPS.map((group) => [group, 0])) as Record<Group, number>;
   for (const cell of findings.cells) counts[groupOf(cell.properties)] += 1;
-  renderLegend(byId('legend'), store, findings.context, counts, paletteFor(dark.matches));
+  renderLegend(byId('legend'), store, findings.context, counts, paletteFor(dark.matches), surroundings);
   byId('legend').hidden = false;
 }
 
@@ -179,6 +203,8 @@ function fillChoice(chosen: Analysis): void {
 
 function clearFindings(): void {
   findings = null;
+  surroundings = [];
+  for (const kind of ['boundary', 'roads'] as const) map?.showSurroundings(kind, []);
   for (const id of ['overview', 'detail', 'hotspots', 'legend']) byId(id).hidden = true;
 }
 

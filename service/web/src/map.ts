@@ -2,11 +2,12 @@
 
 import {
   Map as MapLibre, Marker, NavigationControl, ScaleControl, setWorkerUrl,
-  type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type LayerSpecification, type StyleSpecification,
+  type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type LayerSpecification, type PaddingOptions,
+  type StyleSpecification,
 } from 'maplibre-gl';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
-import type { Findings } from './analyses.ts';
+import type { Findings, Surroundings } from './analyses.ts';
 import type { Feature } from './api.ts';
 import { boundsOf } from './bounds.ts';
 import { binOf, groupOf, type Palette } from './classes.ts';
@@ -25,7 +26,7 @@ export interface Picked {
 
 export interface HotspotMap {
   show(findings: Findings, state: State): void;
-  showContext(name: string, features: readonly Feature[]): void;
+  showSurroundings(kind: Surroundings['kind'], features: readonly Feature[]): void;
   apply(state: State): void;
   repaint(palette: Palette): void;
   lookAt(view: View): void;
@@ -40,6 +41,8 @@ export interface MapEvents {
 const TITLE =
   'Map of hotspots. Arrow keys move it, plus and minus zoom, Enter selects what lies under the cross in the middle.';
 const MOST_BADGES = 30;
+/** As in style.css. */
+const LEGEND_WIDTH = 280;
 const NOTHING: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };
 
 /** Resolves when the map can take data; rejects where the browser cannot draw it. */
@@ -100,8 +103,8 @@ function handle(map: MapLibre): HotspotMap {
       badges = badgesFor(findings).map((badge) => ({ ...badge, marker: badge.marker.addTo(map) }));
       apply(state);
     },
-    showContext(name, features) {
-      map.getSource<GeoJSONSource>(`context-${name}`)?.setData(drawn(features, () => ({})));
+    showSurroundings(kind, features) {
+      map.getSource<GeoJSONSource>(`context-${kind}`)?.setData(drawn(features, () => ({})));
     },
     repaint(palette) {
       for (const layer of layersFor(palette)) {
@@ -115,10 +118,16 @@ function handle(map: MapLibre): HotspotMap {
       const bounds = boundsOf(features.map((feature) => feature.geometry));
       if (bounds === null) return;
       const { west, south, east, north } = bounds;
-      const padding = Math.min(60, map.getContainer().clientWidth / 8);
-      map.fitBounds([[west, south], [east, north]], { padding, maxZoom: 15, duration: 600 });
+      map.fitBounds([[west, south], [east, north]], { padding: freePadding(map), maxZoom: 15, duration: 600 });
     },
   };
+}
+
+/** Room around what is fitted: the legend's side stays free where the map is wide enough for both. */
+function freePadding(map: MapLibre): PaddingOptions {
+  const { clientWidth, clientHeight } = map.getContainer();
+  const side = Math.min(60, clientWidth / 8, clientHeight / 8);
+  return { top: side, bottom: side, left: side, right: clientWidth > 760 ? LEGEND_WIDTH + 40 : side };
 }
 
 function listen(map: MapLibre, container: HTMLElement, events: MapEvents): void {
@@ -144,7 +153,7 @@ function listen(map: MapLibre, container: HTMLElement, events: MapEvents): void 
     events.onMove({ zoom: map.getZoom(), lat, lng });
   });
   map.on('idle', () => container.setAttribute('data-drawn', 'true'));
-  map.on('dataloading', () => container.setAttribute('data-drawn', 'false'));
+  map.on('render', () => container.setAttribute('data-drawn', 'false'));
 }
 
 /** Only what is drawn goes to the map's worker; the panel reads the full properties from the page's own list. */
@@ -242,7 +251,7 @@ function layersFor(palette: Palette): Exclude<LayerSpecification, { type: 'custo
     },
     {
       id: 'context-boundary', type: 'line', source: 'context-boundary', layout: round,
-      paint: { 'line-color': palette.context, 'line-width': 1.5 },
+      paint: { 'line-color': palette.context, 'line-width': 2 },
     },
     { id: 'areas-fill', type: 'fill', source: 'areas', paint: { 'fill-color': classColour, 'fill-opacity': 0 } },
     {

@@ -7,12 +7,13 @@ import { isObject, numberOf, textOf, type Properties } from './properties.ts';
 import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, dataTime, summary } from './words.ts';
 
 export function renderOverview(into: HTMLElement, analysis: Analysis, findings: Findings): void {
-  const time = dataTime(findings.timeStamp);
+  const time = dataTime(findings.timeStamp, findings.context);
   into.replaceChildren(
     ...(analysis.description === null ? [] : [element('p', { class: 'fine' }, analysis.description)]),
     element('p', { class: 'lead' }, summary(findings.areas.map((area) => area.properties), findings.context)),
     element('p', { class: 'fine' }, time === null ? 'The time of the data is not known.' : `Data as of ${time}`),
     ...warningBox(findings.warnings),
+    element('details', {}, element('summary', {}, 'How this was made'), valueTable(Object.fromEntries(findings.origin))),
   );
   into.hidden = false;
 }
@@ -114,7 +115,7 @@ export function renderRanking(
     element('p', { class: 'fine' }, shown.length === 0 ? 'Hidden by the filters.' : 'Largest excess over expectation first.'),
     element('ol', { class: 'ranking' }, ...shown.map((area) => rankingEntry(area, area.id === selected, onSelect))),
   );
-  if (focused !== undefined) into.querySelector<HTMLElement>(`[data-area="${CSS.escape(focused)}"]`)?.focus();
+  if (focused !== undefined) into.querySelector<HTMLElement>(`[data-area="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 function rankingEntry(area: Feature, isSelected: boolean, onSelect: (area: Feature) => void): HTMLElement {

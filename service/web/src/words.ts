@@ -2,14 +2,12 @@
 // and nothing is claimed that p and q do not carry.
 
 import type { Context } from './analyses.ts';
-import { groupOf } from './classes.ts';
+import { binOf, groupOf } from './classes.ts';
 import { isObject, numberOf, textOf, type Properties } from './properties.ts';
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const DAY = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-const MINUTE = new Intl.DateTimeFormat('en', {
-  day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC',
-});
+const DAY: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric' };
+const MINUTE: Intl.DateTimeFormatOptions = { ...DAY, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 
 export function areaTitle(area: Properties): string {
   const rank = numberOf(area, 'rank');
@@ -36,16 +34,20 @@ export function areaSentences(area: Properties, context: Context): string[] {
     excessSentence(area),
     areaEvidence(area),
     shareSentence(area),
-    periodSentence(area),
+    periodSentence(area, context),
     categorySentence(area),
-    sinceSentence(area),
+    sinceSentence(area, context),
   ].filter((sentence) => sentence !== null);
 }
 
 export function cellTitle(cell: Properties): string {
-  return { hot: 'Part of a hot spot', cold: 'Part of a cold spot', none: 'No clear difference', untested: 'Not tested' }[
-    groupOf(cell)
-  ];
+  const group = groupOf(cell);
+  const bin = binOf(cell) ?? 0;
+  if (group === 'hot') return 'Part of a hot spot';
+  if (group === 'cold') return 'Part of a cold spot';
+  if (group === 'untested') return 'Not tested';
+  if (bin === 0) return 'No clear difference';
+  return bin > 0 ? 'More than expected, but too weak to be marked' : 'Fewer than expected, but too weak to be marked';
 }
 
 export function cellSentences(cell: Properties, context: Context): string[] {
@@ -90,10 +92,10 @@ export function thresholdSentence(context: Context): string {
   );
 }
 
-/** A time of the data in words, in UTC; null when it cannot be read. */
-export function dataTime(timeStamp: string | null): string | null {
+/** A time of the data in words; null when it cannot be read. */
+export function dataTime(timeStamp: string | null, context: Context): string | null {
   const time = timeStamp === null ? Number.NaN : Date.parse(timeStamp);
-  return Number.isNaN(time) ? null : `${MINUTE.format(time)} UTC`;
+  return Number.isNaN(time) ? null : `${inZone(time, MINUTE, context)} ${zoneName(context)}`;
 }
 
 /** "fewer than 1 in 1,000" and the like, for a probability. Never rounded towards the smaller claim. */
@@ -120,7 +122,7 @@ export function quantity(value: number): string {
 }
 
 export function percent(share: number): string {
-  return `${quantity(share * 100)} %`;
+  return `${quantity(share * 100)}\u00a0%`;
 }
 
 export function plural(count: number, noun: string): string {
@@ -176,15 +178,21 @@ function shareSentence(area: Properties): string | null {
   return km2 === null ? null : `It covers ${quantity(km2)} km²${cells === null ? '' : ` in ${plural(cells, 'cell')}`}.`;
 }
 
-function periodSentence(area: Properties): string | null {
+function inZone(time: number, form: Intl.DateTimeFormatOptions, context: Context): string {
+  return new Intl.DateTimeFormat('en', { ...form, timeZone: context.timezone }).format(time);
+}
+
+function zoneName(context: Context): string {
+  return context.timezone === 'UTC' ? 'UTC' : `(${context.timezone.replaceAll('_', ' ')})`;
+}
+
+function periodSentence(area: Properties, context: Context): string | null {
   const first = Date.parse(textOf(area, 'first_time') ?? '');
   const last = Date.parse(textOf(area, 'last_time') ?? '');
   if (Number.isNaN(first) || Number.isNaN(last)) return 'When its incidents happened is not known.';
-  const from = DAY.format(first);
-  const to = DAY.format(last);
-  return from === to
-    ? `All its incidents are of ${from} (UTC).`
-    : `Its first incident is of ${from}, its last of ${to} (UTC).`;
+  const from = inZone(first, DAY, context);
+  const to = inZone(last, DAY, context);
+  return from === to ? `All its incidents are of ${from}.` : `Its first incident is of ${from}, its last of ${to}.`;
 }
 
 function categorySentence(area: Properties): string | null {
@@ -208,9 +216,9 @@ function named(name: unknown, count: unknown): string {
   return typeof count === 'number' && Number.isFinite(count) ? `${name} (${quantity(count)})` : String(name);
 }
 
-function sinceSentence(area: Properties): string | null {
+function sinceSentence(area: Properties, context: Context): string | null {
   const since = Date.parse(textOf(area, 'since') ?? '');
-  return Number.isNaN(since) ? null : `Known since ${DAY.format(since)} (UTC).`;
+  return Number.isNaN(since) ? null : `Known since ${inZone(since, DAY, context)}.`;
 }
 
 function riskSentence(cell: Properties): string | null {

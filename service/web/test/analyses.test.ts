@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contextFrom, findingsFrom, hotspotAnalyses, isTorn, warningsFrom } from '../src/analyses.ts';
+import {
+  contextFrom, findingsFrom, hotspotAnalyses, isTorn, originFrom, surroundingsFrom, warningsFrom,
+} from '../src/analyses.ts';
 import type { Feature, Items } from '../src/api.ts';
 import { boundsOf, gridStep } from '../src/bounds.ts';
-import { binOf, colourOf, groupOf, legendRows, paletteFor } from '../src/classes.ts';
+import { binOf, colourOf, groupOf, legendParts, paletteFor, type LegendRow } from '../src/classes.ts';
 
 const feature = (id: string, properties: object): Feature => ({
   type: 'Feature', id, geometry: null, properties: properties as Feature['properties'],
@@ -24,11 +26,12 @@ test('a hotspots analysis is a collection with its cells beside it', () => {
 });
 
 test('the context comes from the parameters, with their defaults', () => {
-  assert.deepEqual(contextFrom({}, []), { alpha: 0.05, side: 'hot', k: 'auto', denominator: false });
+  assert.deepEqual(contextFrom({}, []), { alpha: 0.05, side: 'hot', k: 'auto', denominator: false, timezone: 'UTC' });
   assert.deepEqual(
-    contextFrom({ parameters: { alpha: 0.01, side: 'both', k: 2 } }, [feature('a', { relative_risk: 1.2 })]),
-    { alpha: 0.01, side: 'both', k: '2', denominator: true },
+    contextFrom({ parameters: { alpha: 0.01, side: 'both', k: 2 }, diagnostics: { timezone: 'Europe/London' } }, [feature('a', { relative_risk: 1.2 })]),
+    { alpha: 0.01, side: 'both', k: '2', denominator: true, timezone: 'Europe/London' },
   );
+  assert.equal(contextFrom({ diagnostics: { timezone: 'Mars/Crater' } }, []).timezone, 'UTC');
   assert.equal(contextFrom({ parameters: { population: 'people' } }, []).denominator, true);
 });
 
@@ -38,6 +41,7 @@ test('that counts are not risk is said, and said once', () => {
   assert.match(warningsFrom([{}], context)[0] ?? '', /not where risk is/);
   const own = 'The map shows where incidents are, not where risk is.';
   assert.deepEqual(warningsFrom([member(own, 'b'), member('b', { message: 'c' }, 7)] as never, context), [own, 'b', 'c']);
+  assert.ok(warningsFrom([{ diagnostics: { notes: ['a note'] } }], context).includes('a note'));
   assert.deepEqual(warningsFrom([{}], { ...context, denominator: true }), []);
 });
 
@@ -46,6 +50,21 @@ test('areas come by rank, unranked ones last', () => {
   const findings = findingsFrom(areas, items([]));
   assert.deepEqual(findings.areas.map((area) => area.id), ['a', 'b', 'c']);
   assert.equal(findings.run, 'r');
+});
+
+test('the origin names method, layers and parameters, and leaves out what was not asked', () => {
+  const emberline = {
+    run: 'r', method: 'hotspots', method_version: '1', data_version: 'v',
+    parameters: { layer: 'crashes', k: 'auto', bbox: null, category: [], datetime: ['a', 'b'] },
+    layers: [{ id: 'crashes', kind: 'incidents', title: 'Crashes' }, { id: 'city', kind: 'boundary', rows: 1 }, 'x'],
+    diagnostics: { study_area_source: 'boundary', rows_selected: 9 },
+  };
+  assert.deepEqual(originFrom(emberline), [
+    ['method', 'hotspots 1'], ['incidents', 'Crashes'], ['boundary', 'city'], ['k', 'auto'], ['datetime', 'a, b'],
+    ['study area source', 'boundary'], ['rows selected', '9'], ['data version', 'v'], ['run', 'r'],
+  ]);
+  assert.deepEqual(surroundingsFrom(emberline), [{ kind: 'boundary', id: 'city', title: 'city', rows: 1 }]);
+  assert.deepEqual([originFrom({}), surroundingsFrom({})], [[], []]);
 });
 
 test('two runs do not belong together', () => {
@@ -61,12 +80,14 @@ test('a cell without q is untested, whatever its class says', () => {
 });
 
 test('every row of the legend has a colour of its own, in light and dark', () => {
+  const rows = (side: string): LegendRow[] => legendParts(side).flatMap((part) => part.rows);
   for (const palette of [paletteFor(false), paletteFor(true)]) {
-    const colours = legendRows('both').map((row) => colourOf(row.bin, palette));
+    const colours = rows('both').map((row) => colourOf(row.bin, palette));
     assert.equal(colours.length, 8);
     assert.equal(new Set(colours).size, 8);
   }
-  assert.ok(legendRows('hot').every((row) => row.bin === null || row.bin >= 0));
+  assert.deepEqual(rows('hot').map((row) => row.bin), [3, 2, 1, 0, null]);
+  assert.deepEqual(rows('cold').map((row) => row.bin), [-3, -2, -1, 0, null]);
 });
 
 test('bounds go round everything, and the short way over the antimeridian', () => {

@@ -6,7 +6,7 @@ import {
   summary, thresholdSentence,
 } from '../src/words.ts';
 
-const CONTEXT: Context = { alpha: 0.05, side: 'hot', k: '2', denominator: false };
+const CONTEXT: Context = { alpha: 0.05, side: 'hot', k: '2', denominator: false, timezone: 'UTC' };
 
 const AREA = {
   rank: 1, class: 'hot', name: 'Main St and 3rd Ave', n_cells: 7, area_km2: 0.74, count: 34, expected: 14.2, excess: 19.8,
@@ -44,7 +44,7 @@ describe('oneIn', () => {
 describe('figures', () => {
   test('keep what matters', () => {
     assert.deepEqual([0, 0.0234, 0.996, 3.14159, 9.96, 1234.5].map(quantity), ['0', '0.023', '1', '3.1', '10', '1,235']);
-    assert.equal(percent(0.034), '3.4 %');
+    assert.equal(percent(0.034), '3.4\u00a0%');
     assert.equal(plural(1, 'cell'), '1 cell');
     assert.equal(plural(1.5, 'cell'), '1.5 cells');
     assert.equal(probability(0.00042), '0.00042');
@@ -59,8 +59,8 @@ describe('an area', () => {
       'That is 20 more than expected, 2.4 times as many.',
       'The evidence is for its cells, not for its exact outline: in the clearest one q is 0.00042. ' +
         'Of all cells at least as clear, fewer than 1 in 1,000 are expected to be false alarms.',
-      'It holds 12 % of all incidents on 3 % of the study area (0.74 km², 7 cells).',
-      'Its first incident is of Jan 4, 2023, its last of Dec 30, 2025 (UTC).',
+      'It holds 12\u00a0% of all incidents on 3\u00a0% of the study area (0.74 km², 7 cells).',
+      'Its first incident is of Jan 4, 2023, its last of Dec 30, 2025.',
       'Most frequent: overdose (20), fall (9).',
     ]);
   });
@@ -106,7 +106,7 @@ describe('a cell', () => {
       'It is judged together with the cells around it: 19 cells within 2 steps, itself included.',
       'If the same counts were scattered over the cells at random, fewer than 1 in 10,000 such maps would show so high ' +
         'a count around this place (p = 0.00008).',
-      'It is marked as hot: q = 0.004 is within the limit of 5 %. Of all cells at least as clear, at most about 1 in 250 ' +
+      'It is marked as hot: q = 0.004 is within the limit of 5\u00a0%. Of all cells at least as clear, at most about 1 in 250 ' +
         'are expected to be false alarms.',
     ]);
   });
@@ -123,6 +123,12 @@ describe('a cell', () => {
       text,
       'After allowing for all the cells that were tested (q = 0.4) this is too weak to be marked. It does not show that nothing is here.',
     );
+  });
+
+  test('with weak evidence is titled so', () => {
+    assert.equal(cellTitle({ q: 0.08, class: 'none', gi_bin: 1 }), 'More than expected, but too weak to be marked');
+    assert.equal(cellTitle({ q: 0.5, class: 'none', gi_bin: 0 }), 'No clear difference');
+    assert.equal(cellTitle({ q: 0.01, class: 'cold', gi_bin: -3 }), 'Part of a cold spot');
   });
 
   test('without an answer is not tested', () => {
@@ -154,16 +160,23 @@ describe('the whole', () => {
   test('is summed up', () => {
     assert.equal(
       summary([AREA, { ...AREA, rank: 2, share_of_count: 0.05, share_of_area: 0.01 }], CONTEXT),
-      '2 hot spots found. The hot spots hold 17 % of all incidents on 4 % of the study area.',
+      '2 hot spots found. The hot spots hold 17\u00a0% of all incidents on 4\u00a0% of the study area.',
     );
     assert.equal(summary([{ class: 'cold' }], CONTEXT), '1 cold spot found.');
-    assert.match(summary([], CONTEXT), /^No area stands out at a false-discovery rate of 5 %\./);
-    assert.match(thresholdSentence(CONTEXT), /at q ≤ 5 %: of all cells marked so, at most about 1 in 20 are expected/);
+    assert.match(summary([], CONTEXT), /^No area stands out at a false-discovery rate of 5\u00a0%\./);
+    assert.match(thresholdSentence(CONTEXT), /at q ≤ 5\u00a0%: of all cells marked so, at most about 1 in 20 are expected/);
   });
 
   test('has a time or none', () => {
-    assert.equal(dataTime('2026-01-02T03:04:05Z'), 'Jan 2, 2026, 03:04 UTC');
-    assert.equal(dataTime(null), null);
-    assert.equal(dataTime('soon'), null);
+    assert.equal(dataTime('2026-01-02T03:04:05Z', CONTEXT), 'Jan 2, 2026, 03:04 UTC');
+    assert.equal(dataTime(null, CONTEXT), null);
+    assert.equal(dataTime('soon', CONTEXT), null);
+  });
+
+  test('follows the timezone of the layer', () => {
+    const local = { ...CONTEXT, timezone: 'America/Phoenix' };
+    assert.equal(dataTime('2026-01-02T03:04:05Z', local), 'Jan 1, 2026, 20:04 (America/Phoenix)');
+    const area = { first_time: '2023-01-01T06:00:00Z', last_time: '2023-06-01T00:00:00Z' };
+    assert.ok(areaSentences(area, local).includes('Its first incident is of Dec 31, 2022, its last of May 31, 2023.'));
   });
 });
