@@ -128,7 +128,39 @@ MODE = """
 
 WEIGHT = "weight epdo weightedcount peso gewicht poids incidentweight".split()
 
+#: Fields of a feature that have a column of their own; `value` is the kind's number under its own name.
 FEATURE_FIELDS = ("id", "name", "value")
+
+#: The contract's name for a kind's `value`.
+VALUE_NAME = {
+    "population": "population",
+    "sewersheds": "population",
+    "roads": "aadt",
+    "sites": "capacity",
+    "coverage": "locations",
+}
+
+#: Fields that are kept among the attributes, under these names whatever the file calls them.
+FEATURE_EXTRAS: dict[str, dict[str, list[str]]] = {
+    "roads": {
+        "class": """
+            class roadclass functionalclass functionclass fclass funcclass highway roadtype streettype mtfcc clsrte
+            klasse strassenklasse hierarquia tipovia clase categorie
+        """.split(),
+        "oneway": "oneway onewaystreet onewy directionality dir einbahn maouunica sentidounico sensunique".split(),
+        "level": "level zlevel layer elevationlevel zlev ebene".split(),
+    },
+    "sites": {"type": "type sitetype facilitytype category kind tipo typ amenity".split()},
+    "coverage": {
+        "served": ["served"],
+        "underserved": ["underserved"],
+        "unserved": ["unserved"],
+        "margin": ["margin", "moe", "marginoferror"],
+        "source": ["source"],
+    },
+}
+
+CELL = "cell h3 h3index h3cell h3id hexid idhex hex h3res8id h3res9id h309 h308 gridid".split()
 
 FEATURE_ID = """
     id geoid geoid20 geoid10 code areacode wardcode gsscode fips districtcode tract blockgroup siteid facilityid

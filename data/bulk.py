@@ -90,7 +90,8 @@ class Bulk:
 
     def _centres(self) -> tuple[Floats, Floats]:
         columns, rows = self._keys >> 32, (self._keys & 0xFFFFFFFF) - (1 << 31)
-        return (columns + 0.5) * self._degrees, (rows + 0.5) * self._degrees
+        half = np.float64(0.5)
+        return (columns + half) * self._degrees, (rows + half) * self._degrees
 
     def _merge(self, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         merged, of_key = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)

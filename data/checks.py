@@ -44,7 +44,7 @@ class Judged:
     @property
     def is_good(self) -> Flags:
         """Which rows are accepted so far."""
-        return self.code == 0
+        return np.asarray(self.code == 0, dtype=np.bool_)
 
 
 def judge_raw(positions: Positions) -> Judged:

@@ -60,8 +60,10 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", bare.casefold())
 
 
-def recognise(columns: Sequence[str], mapping: Mapping[str, str]) -> Recognised:
-    """Return the candidates for each incident field.
+def recognise(
+    columns: Sequence[str], mapping: Mapping[str, str], empty: frozenset[str] = frozenset()
+) -> Recognised:
+    """Return the candidates for each incident field; columns seen `empty` come after all others.
 
     Raises
     ------
@@ -71,20 +73,22 @@ def recognise(columns: Sequence[str], mapping: Mapping[str, str]) -> Recognised:
     chosen = checked_mapping(mapping, columns, (*aliases.INCIDENT_FIELDS, *aliases.POSITION_FIELDS))
     free = [c for c in columns if c not in {part for parts in chosen.values() for part in parts}]
     fields = {f: parts[0] for f, parts in chosen.items() if parts and f in _NAMES and f != "time"}
-    pairs, planar, geometries = _positions(free, chosen)
+    pairs, planar, geometries = position_columns(free, chosen)
     times, of_day, parts = _times(free, chosen)
     # A column serves one field; what places the incident in space and time goes first.
     taken = {c for pair in pairs[:1] for c in pair} | set(times[:1]) | set(fields.values())
     for field in ("id", "severity", "mode", "weight", "category", "street"):
-        if field not in chosen and (column := _first(free, _NAMES[field], taken)):
+        if field not in chosen and (column := named(free, _NAMES[field], taken, empty)):
             fields[field] = column
             taken.add(column)
     return Recognised(fields, pairs, planar, geometries, times, of_day, parts, frozenset(chosen))
 
 
-def named(columns: Sequence[str], names: Sequence[str], taken: set[str] | None = None) -> str | None:
-    """Return the column that bears the best of the names."""
-    return _first(columns, names, taken or set())
+def named(
+    columns: Sequence[str], names: Sequence[str], taken: set[str], empty: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the column that bears the best of the names, one that is empty only where no other does."""
+    return _first([c for c in columns if c not in empty], names, taken) or _first(columns, names, taken)
 
 
 def checked_mapping(
@@ -157,9 +161,10 @@ def _place_of_cut_name(column: str, names: Sequence[str]) -> int:
     return next((i for i, name in enumerate(names) if name.startswith(short)), len(names))
 
 
-def _positions(
+def position_columns(
     free: Sequence[str], chosen: Mapping[str, list[str]]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[str]]:
+    """Return pairs in degrees, pairs in any unit, and columns of geometries, best first; mapped ones alone."""
     if chosen.get("lng"):
         return [(chosen["lng"][0], chosen["lat"][0])], [], []
     if chosen.get("x"):

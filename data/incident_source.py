@@ -1,6 +1,6 @@
 """Incidents out of any raw source: read, judge, bring to one form, and keep the books."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from data.attributes import RowJson
 from data.bulk import Bulk, Window
-from data.checks import CODES, REASONS, Judged, is_swapped, judge_degrees, judge_raw, judge_times
+from data.checks import CODES, REASONS, Judged, judge_degrees, judge_raw, judge_times
 from data.errors import UnreadableFile
 from data.numbers import NumberStyle, is_null, numbers
 from data.observations import FEW_DECIMALS, Observations
 from data.plan import crs_name, make_plan
-from data.readers.raw import RawChunk, RawSource
+from data.readers.raw import RawChunk, RawReject, RawSource
 from data.records import INCIDENT_SCHEMA, REJECT_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_times import RowTimes, TimeReader
 from spatial.coordinates import to_wgs84
@@ -41,7 +41,7 @@ class IncidentSource:
     def __init__(self, raw: RawSource, spec: IngestSpec) -> None:
         self._raw = raw
         self._chunks = raw.chunks()
-        self._first = _first_filled(self._chunks, raw.facts.name)
+        self._first = first_filled(self._chunks, raw.facts.name)
         sample = self._first[-1]
         self._plan = make_plan(sample, raw.facts, spec)
         self._boundary = shapely.from_wkb(spec.boundary) if spec.boundary else None
@@ -167,17 +167,12 @@ class IncidentSource:
             shapes = shapely.from_wkb(
                 chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False), on_invalid="ignore"
             )
-            texts = [_with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
-        table = pa.table(
-            {
-                "row": [*chunk.rows[bad].tolist(), *(r.row for r in chunk.rejects)],
-                "reason": [*reasons, *(r.reason for r in chunk.rejects)],
-                "detail": [*(REASONS[r] for r in reasons), *(r.detail for r in chunk.rejects)],
-                "original": [*(t or "" for t in texts), *(r.original for r in chunk.rejects)],
-            },
-            schema=REJECT_SCHEMA,
-        )
-        return table.sort_by("row") if chunk.rejects else table
+            texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
+        own = [
+            RawReject(row, reason, REASONS[reason], text or "")
+            for row, reason, text in zip(chunk.rows[bad].tolist(), reasons, texts, strict=True)
+        ]
+        return reject_table([*own, *chunk.rejects])
 
     def _count(self, n_accepted: int, rejects: pa.Table) -> None:
         self.report.n_rows += n_accepted + rejects.num_rows
@@ -222,6 +217,13 @@ class IncidentSource:
             )
 
 
+def reject_table(rejects: Sequence[RawReject]) -> pa.Table:
+    """Return rejected rows in file order."""
+    ordered = sorted(rejects, key=lambda reject: reject.row)
+    columns = {name: [getattr(reject, name) for reject in ordered] for name in REJECT_SCHEMA.names}
+    return pa.table(columns, schema=REJECT_SCHEMA)
+
+
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return any column as text; whole numbers in float columns without `.0`."""
     kind = column.type
@@ -238,7 +240,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(column, pa.string())
 
 
-def _first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
+def first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
     """Return the first chunks up to one that has rows."""
     taken: list[RawChunk] = []
     for chunk in chunks:
@@ -250,12 +252,9 @@ def _first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
     return taken
 
 
-def _with_geometry(text: str | None, shape: shapely.Geometry | None) -> str:
+def with_geometry(text: str | None, shape: shapely.Geometry | None) -> str:
     if shape is None:
         return text or "{}"
     wkt = shapely.to_wkt(shape, rounding_precision=-1)[:1000]
     head = (text or "{}").rstrip("}")
     return f'{head}{"," if len(head) > 1 else ""}"geometry":"{wkt}"}}'
-
-
-__all__ = ["IncidentSource", "as_text", "is_swapped"]

@@ -94,7 +94,7 @@ def make_plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> Plan:
     UnknownCrs
         If the coordinates are in no system that was named.
     """
-    found = recognise(facts.columns, spec.mapping)
+    found = recognise(facts.columns, spec.mapping, empty_columns(sample.table))
     planar = spec.crs is not None and not is_geographic(spec.crs)
     position, field_crs = _position(sample, found, facts, planar=planar)
     notes: list[str] = []
@@ -295,3 +295,8 @@ def null_count(column: pa.ChunkedArray) -> int:
     if pa.types.is_string(column.type):
         return int(pc.sum(is_null(column)).as_py() or 0)
     return int(column.null_count)
+
+
+def empty_columns(table: pa.Table) -> frozenset[str]:
+    """Return the columns that hold nothing."""
+    return frozenset(c for c in table.column_names if null_count(table[c]) == table.num_rows)

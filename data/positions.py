@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
@@ -79,6 +80,21 @@ def from_text(column: pa.ChunkedArray) -> Positions:
     return _from_shapes(shapely.from_wkt(bare.to_numpy(zero_copy_only=False), on_invalid="ignore"), missing)
 
 
+def shapes_from_text(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], Flags]:
+    """Return geometries from texts (WKT, hexadecimal WKB, GeoJSON), and where there is no text."""
+    text = pc.utf8_trim_whitespace(column if pa.types.is_string(column.type) else _as_text(column))
+    missing = _flags(is_null(text))
+    values = text.to_numpy(zero_copy_only=False)
+    sample = next((v for v in values[~missing][:50] if v), "")
+    if sample.startswith("{"):
+        return np.asarray(shapely.from_geojson(values, on_invalid="ignore"), dtype=object), missing
+    if re.fullmatch(r"[0-9A-Fa-f]{18,}", sample):
+        raw = np.array([_unhexed(v) for v in values], dtype=object)
+        return np.asarray(shapely.from_wkb(raw, on_invalid="ignore"), dtype=object), missing
+    bare = pc.replace_substring_regex(text, r"(?i)^SRID=\d+;\s*", "").to_numpy(zero_copy_only=False)
+    return np.asarray(shapely.from_wkt(bare, on_invalid="ignore"), dtype=object), missing
+
+
 def looks_like_position(column: pa.ChunkedArray) -> bool:
     """Return whether a text column's values are mostly positions that `from_text` reads."""
     kind = column.type
@@ -102,7 +118,8 @@ def _from_shapes(shapes: NDArray[np.object_], missing: Flags) -> Positions:
         kinds = shapely.get_type_id(shapes)
     empty = shapely.is_empty(shapes) & (kinds >= 0)
     other = (kinds > 0) & ~empty
-    points = np.where((kinds == 0) & ~empty, shapes, None)
+    points = np.full(len(shapes), None, dtype=object)
+    points[(kinds == 0) & ~empty] = shapes[(kinds == 0) & ~empty]
     return Positions(
         np.array(shapely.get_x(points), np.float64),
         np.array(shapely.get_y(points), np.float64),
@@ -133,13 +150,16 @@ def _from_first_second(found: pa.ChunkedArray, missing: Flags, *, latitude_first
     whole = found.combine_chunks()
     first, second = _parsed(_group(whole, "a")), _parsed(_group(whole, "b"))
     # `(lat, lng)` is the custom; values that cannot be latitudes turn it round.
-    if latitude_first and np.nanmedian(np.abs(first), initial=0.0) > 90 >= np.nanmedian(
-        np.abs(second), initial=0.0
-    ):
+    if _middle(first) > 90 >= _middle(second):
         latitude_first = False
     y, x = (first, second) if latitude_first else (second, first)
     none = np.zeros(len(x), np.bool_)
     return Positions(x, y, missing, (np.isnan(x) | np.isnan(y)) & ~missing, none, none)
+
+
+def _middle(values: Floats) -> float:
+    known = np.abs(values[np.isfinite(values)])
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _group(found: pa.StructArray, name: str) -> pa.Array:
@@ -153,8 +173,6 @@ def _parsed(values: pa.Array) -> Floats:
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_struct(column.type):
-        import orjson
-
         return pa.chunked_array(
             [[None if v is None else orjson.dumps(v).decode() for v in column.to_pylist()]], pa.string()
         )

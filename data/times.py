@@ -372,7 +372,7 @@ def _zone_offset(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
         return np.zeros(len(shape.rows), np.int64)
     minutes = shape.number(match, "zone_minute") if groups.get("zone_minute") else 0
     offset = shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US
-    return -offset if groups["sign"] == "-" else offset
+    return np.asarray(-offset if groups["sign"] == "-" else offset, dtype=np.int64)
 
 
 _CLOCK_SHAPE = re.compile(f"^{_CLOCK}$")

@@ -217,5 +217,3 @@ def _loaded(text: bytes, name: str) -> list[Any]:
     except orjson.JSONDecodeError as err:
         raise UnreadableFile(f"{name}: not readable as JSON: {err}") from err
     return list(items)
-
-

@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 
 from data.errors import UnreadableFile
+from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.delimited import DelimitedSource
 from data.readers.dialect import open_text, scan_text
@@ -29,6 +30,11 @@ def open_incidents(path: Path, spec: IngestSpec) -> CleanSource:
         UnknownCrs, where coordinates are in no system that is known.
     """
     return IncidentSource(open_raw(path), spec)
+
+
+def open_features(path: Path, spec: IngestSpec) -> CleanSource:
+    """Open a layer of areas, lines or sites; raises as `open_incidents` does."""
+    return FeatureSource(open_raw(path), spec)
 
 
 def open_raw(path: Path) -> RawSource:

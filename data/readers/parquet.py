@@ -96,7 +96,7 @@ def _wkb(column: pa.ChunkedArray, encoding: str) -> pa.ChunkedArray:
     if encoding == "point" and pa.types.is_struct(column.type):
         whole = column.combine_chunks()
         x, y = (pc.struct_field(whole, k).to_numpy(zero_copy_only=False) for k in ("x", "y"))
-        shapes = shapely.points(np.array(x, np.float64), np.array(y, np.float64))
+        shapes = np.asarray(shapely.points(np.array(x, np.float64), np.array(y, np.float64)), dtype=object)
         shapes[np.array(pc.is_null(whole))] = None
         return pa.chunked_array([pa.array(shapely.to_wkb(shapes), pa.binary())])
     raise UnreadableFile(f"geometry as WKB or points is needed, the column is encoded as {encoding!r}")

@@ -10,7 +10,13 @@ from data.readers.dialect import CONTROLS
 HEAD = 1 << 16
 
 GZIP, ZIP = "gzip", "zip"
-DELIMITED, PARQUET, GEOJSON, JSON_LINES, JSON_ARRAY = "delimited", "parquet", "geojson", "json lines", "json array"
+DELIMITED, PARQUET, GEOJSON, JSON_LINES, JSON_ARRAY = (
+    "delimited",
+    "parquet",
+    "geojson",
+    "json lines",
+    "json array",
+)
 GEOPACKAGE, SHAPEFILE, FLATGEOBUF = "GPKG", "ESRI Shapefile", "FlatGeobuf"
 
 _MAGIC = (
@@ -39,7 +45,9 @@ _STRANGERS = (
     (b"RDX", "an R file: save it as CSV"),
 )
 
-_ENDINGS = "CSV, TSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet or GeoParquet (each also in .gz or .zip)"
+_ENDINGS = (
+    "CSV, TSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet or GeoParquet (each also in .gz or .zip)"
+)
 
 
 def recognise_format(path: Path, name: str) -> str:

@@ -33,7 +33,10 @@ _DATA_ENDINGS = (
     ".parquet .geoparquet .pq .gz .zip"
 ).split()
 _SHAPE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
-_OFFICE = {"[Content_Types].xml": "an Excel or Office file: save the sheet as CSV", "mimetype": "an OpenDocument or EPUB file: save the sheet as CSV"}
+_OFFICE = {
+    "[Content_Types].xml": "an Excel or Office file: save the sheet as CSV",
+    "mimetype": "an OpenDocument or EPUB file: save the sheet as CSV",
+}
 
 
 def unpacked(path: Path, name: str, room: Path) -> tuple[Path, str, str]:
@@ -109,9 +112,13 @@ def _data_member(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
 def _require_harmless(member: zipfile.ZipInfo, name: str) -> None:
     parts = member.filename.replace("\\", "/").split("/")
     if ".." in parts or member.filename.startswith(("/", "\\")) or ":" in parts[0]:
-        raise UnreadableFile(f"{name}: members inside the archive are needed, {member.filename[:100]!r} points outside")
+        raise UnreadableFile(
+            f"{name}: members inside the archive are needed, {member.filename[:100]!r} points outside"
+        )
     if member.flag_bits & 1:
-        raise UnreadableFile(f"{name}: an archive without a password is needed, {member.filename[:100]!r} is encrypted")
+        raise UnreadableFile(
+            f"{name}: an archive without a password is needed, {member.filename[:100]!r} is encrypted"
+        )
 
 
 def _is_litter(filename: str) -> bool:
@@ -143,7 +150,7 @@ def _extracted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, roo
     return room / f"data{_safe_suffix(inner)}", f"{name}/{inner}"
 
 
-def _copy(packed: IO[bytes], target: Path, packed_bytes: int, name: str) -> None:
+def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, packed_bytes: int, name: str) -> None:
     """Write a packed stream to disk within the bounds."""
     written = 0
     with target.open("wb") as out:
@@ -163,7 +170,9 @@ def _require_room(wanted: int, room: Path, name: str, written: int = 0) -> None:
     if wanted > MOST_BYTES:
         raise UnreadableFile(f"{name}: at most {MOST_BYTES >> 30} GB unpacked can be read, this is more")
     if wanted - written > usage.free - FREE_SHARE * usage.total:
-        raise UnreadableFile(f"{name}: unpacking needs {wanted >> 20:,} MB, the disk has {usage.free >> 20:,} MB free")
+        raise UnreadableFile(
+            f"{name}: unpacking needs {wanted >> 20:,} MB, the disk has {usage.free >> 20:,} MB free"
+        )
 
 
 def _safe_suffix(filename: str) -> str:
@@ -174,5 +183,3 @@ def _safe_suffix(filename: str) -> str:
 def _listed(members: Iterable[zipfile.ZipInfo]) -> str:
     names = [m.filename for m in members]
     return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-
-

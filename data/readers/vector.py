@@ -86,7 +86,9 @@ class VectorSource:
             return meta, reader.schema
 
     def _reader(self, columns: Sequence[str] | None) -> Any:
-        options = {"DATE_AS_STRING": "YES", "FLATTEN_NESTED_ATTRIBUTES": "NO"} if self._form == GEOJSON else {}
+        options = (
+            {"DATE_AS_STRING": "YES", "FLATTEN_NESTED_ATTRIBUTES": "NO"} if self._form == GEOJSON else {}
+        )
         return pyogrio.raw.open_arrow(
             self._path,
             layer=self._layer,
@@ -108,5 +110,11 @@ class VectorSource:
         except UnreadableFile:
             raise
         except _GDAL_ERRORS as err:
-            words = str(err).splitlines()[0].replace(str(self._path), self._name)[:240] if str(err) else "no reason told"
-            raise UnreadableFile(f"{self._name}: not readable as {_NAMES[self._form]} ({where}): {words}") from err
+            words = (
+                str(err).splitlines()[0].replace(str(self._path), self._name)[:240]
+                if str(err)
+                else "no reason told"
+            )
+            raise UnreadableFile(
+                f"{self._name}: not readable as {_NAMES[self._form]} ({where}): {words}"
+            ) from err
