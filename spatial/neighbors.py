@@ -423,7 +423,8 @@ def _lies_as_on_the_grid(blocks: _Blocks, layout: _Layout) -> Mask:
     n_found = np.zeros(len(blocks.cells), dtype=np.int64)
     for i_step, j_step in _DIRECTIONS * _SPACING:
         n_found += _positions(placed_keys, _keys(layout.i + i_step, layout.j + j_step)) >= 0
-    return layout.is_placed & (n_misplaced == 0) & (n_found == n_true)
+    is_true: Mask = layout.is_placed & (n_misplaced == 0) & (n_found == n_true)
+    return is_true
 
 
 def _chart(cells: Cells, blocks: _Blocks, layout: _Layout, answered: Mask, resolution: int) -> Chart:
