@@ -124,7 +124,7 @@ def _table(
     priority = np.array(["1", "2", "3"])[rng.choice(3, n, p=[0.35, 0.45, 0.2])]
     return {
         "Incident_Number": ("LS" + year + serial).tolist(),
-        "NERIS_Type": label.tolist(),
+        "Incident_Type": label.tolist(),
         "Priority": priority.tolist(),
         "Address": address_texts(net, doors, door),
         "Fire_Zone": zone.tolist(),

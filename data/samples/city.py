@@ -92,7 +92,7 @@ def _files(directory: Path) -> dict[str, SampleFile]:
         "ems": SampleFile(
             directory / "ems.csv", "incidents", f"{name}: EMS and fire calls",
             mapping={"id": "Incident_Number", "time": "CallTime", "lng": "Longitude_of_Incident",
-                     "lat": "Latitude_of_Incident", "category": "NERIS_Type"},
+                     "lat": "Latitude_of_Incident", "category": "Incident_Type"},
         ),
         "crashes": SampleFile(
             directory / "crashes.csv", "incidents", f"{name}: crashes",
@@ -191,6 +191,5 @@ def _streets_truth(net: Streets) -> dict[str, object]:
 
 
 def _list(truth: dict[str, object], key: str) -> list[object]:
-    value = truth.get(key, [])
-    assert isinstance(value, list)
-    return value
+    value = truth.get(key)
+    return value if isinstance(value, list) else []

@@ -13,6 +13,8 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
+from data.readers.open import open_incidents
+from data.records import IngestSpec
 from data.samples import layout, rhythm
 from data.samples.city import CitySample, write_city
 from data.samples.planted import PLANTS
@@ -374,3 +376,33 @@ def test_sample_says_how_to_ingest_each_file(sample: CitySample) -> None:
         "requests_311": "incidents",
     }
     assert all(file.path.exists() and file.timezone == "America/Denver" for file in sample.layers.values())
+
+
+@pytest.mark.parametrize("layer", INCIDENT_LAYERS)
+def test_readers_recognise_the_columns_unaided(layer: str, sample: CitySample) -> None:
+    source = open_incidents(sample[layer].path, IngestSpec(layer, timezone=sample[layer].timezone))
+    for _ in source.batches():
+        pass
+    assert sample[layer].mapping.items() <= source.report.columns.items()
+
+
+@pytest.mark.parametrize("layer", INCIDENT_LAYERS)
+def test_readers_find_exactly_the_planted_defects(
+    layer: str, sample: CitySample, truth: dict[str, Any]
+) -> None:
+    (feature,) = json.loads(sample["boundary"].path.read_bytes())["features"]
+    boundary = shapely.to_wkb(shapely.from_geojson(json.dumps(feature["geometry"])))
+    spec = IngestSpec(layer, timezone=sample[layer].timezone, boundary=boundary)
+    source = open_incidents(sample[layer].path, spec)
+    n_clean = sum(batch.rows.num_rows for batch in source.batches())
+    said = truth["layers"][layer]["defects"]
+    assert source.report.rejected == {
+        "no_coordinate": said["missing"],
+        "zero_coordinate": said["null_island"],
+        "suspected_swap": said["swapped"],
+        "lost_decimal_point": said["lost_decimal_point"],
+        "outside_boundary": said["outside_boundary"] + said["far_away"],
+    }
+    assert n_clean == truth["layers"][layer]["rows"] - sum(source.report.rejected.values())
+    assert source.report.counts["time.ambiguous"] == said["repeated_hour"]
+    assert source.report.counts["time.missing"] == said["skipped_hour"]
