@@ -77,10 +77,19 @@ class DiskSumLaw:
         >>> (6 * upper).round(12).tolist(), (6 * lower).round(12).tolist()
         ([1.0, 6.0], [6.0, 1.0])
         """
-        c = np.asarray(sizes, dtype=np.int64)
-        columns = (np.asarray(sums, dtype=np.int64) - c * self.minimum) // self.unit
-        spots = c * self.upper.shape[1] + columns
+        spots = self.spots(sums, sizes)
         return self.upper.ravel()[spots], self.lower.ravel()[spots]
+
+    def spots(self, sums: ArrayLike, sizes: ArrayLike) -> Integers:
+        """Return where each disk stands in the flattened tables."""
+        c = np.asarray(sizes, dtype=np.int64)
+        spots = np.array(sums, dtype=np.int64)
+        if self.minimum:
+            spots -= c * self.minimum
+        if self.unit > 1:
+            spots //= self.unit
+        spots += c * self.upper.shape[1]
+        return spots
 
 
 def value_groups(values: ArrayLike) -> ValueGroups:
@@ -214,23 +223,28 @@ def _with_group(mass: Floats, filled: int, n_so_far: int, x: int, h: int) -> Flo
     Of j cells drawn m are new with probability C(h, m) C(N, j - m) / C(N + h, j); each of them adds x.
     """
     n_rows, last = mass.shape[0], mass.shape[1] - 2
-    j = np.arange(n_rows)
-    log_new, log_old = _log_choices(h, n_rows - 1), _log_choices(n_so_far, n_rows - 1)
-    log_all = _log_choices(n_so_far + h, n_rows - 1)
-    possible = np.isfinite(log_all)
+    weights = _hypergeometric(n_so_far, h, n_rows - 1)
     at_least = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
     joined = np.zeros_like(mass)
-    for m in range(min(h, n_rows - 1) + 1):
-        weight = np.zeros(n_rows - m)
-        rows = possible[m:]
-        weight[rows] = np.exp(log_new[m] + log_old[: n_rows - m][rows] - log_all[m:][rows])
-        stays = last - m * x  # columns up to here stay within the table
-        if stays >= 0:
-            width = min(filled, stays) + 1
-            joined[m:, m * x : m * x + width] += weight[:, None] * mass[: n_rows - m, :width]
-        joined[m:, -1] += weight * at_least[: n_rows - m, max(stays + 1, 0)]
-    joined[j[~possible]] = 0
+    for m in range(min(h, n_rows - 1, last // x) + 1):
+        width = min(filled, last - m * x) + 1
+        joined[m:, m * x : m * x + width] += weights[m, m:, None] * mass[: n_rows - m, :width]
+    m, j = np.triu_indices(n_rows)  # m of j; what leaves the table is only kept as "more"
+    more = at_least[j - m, np.maximum(last + 1 - m * x, 0)]
+    joined[:, -1] = np.bincount(j, weights=weights[m, j] * more, minlength=n_rows)
     return joined
+
+
+def _hypergeometric(n_old: int, n_new: int, most: int) -> Floats:
+    """Return P(m of j drawn are new) as a table [m, j], 0 where j exceeds all there are."""
+    log_new, log_old = _log_choices(n_new, most), _log_choices(n_old, most)
+    log_all = _log_choices(n_old + n_new, most)
+    m, j = np.triu_indices(most + 1)
+    possible = np.isfinite(log_all)[j]
+    m, j = m[possible], j[possible]
+    table = np.zeros((most + 1, most + 1))
+    table[m, j] = np.exp(log_new[m] + log_old[j - m] - log_all[j])
+    return table
 
 
 def _log_choices(n: int, most: int) -> Floats:

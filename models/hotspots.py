@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from models.errors import InvalidParameter, TooFewObservations
 from models.exact import DiskSumLaw, disk_sum_law, is_feasible, smallest_attainable_p, value_groups
 from models.getis_ord import KERNELS, gi_star_z, gi_star_z_weighted, is_constant, kernel_weights
-from models.significance import benjamini_hochberg, cauchy_combination, gi_bin, monte_carlo_p, normal_p
+from models.significance import (
+    benjamini_hochberg,
+    cauchy_combination,
+    cauchy_scores,
+    gi_bin,
+    monte_carlo_p,
+    normal_p,
+    p_of_cauchy_scores,
+)
 from spatial.neighbors import MAX_K, NeighborIndex, disk_sizes, disk_sums, full_disk_sizes, ring_sums
 
 Floats = NDArray[np.float64]
@@ -72,21 +80,23 @@ class Hotspots:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Sums and sizes of the disks of one radius; `weighted` where the kernel is not uniform."""
+    """Disks of one radius: sums, sizes, cells by ring and weights of the rings; one "ring" if uniform."""
 
     k: int
     sums: NDArray[Any]
     sizes: NDArray[np.int32]
-    edge: Mask
-    z: Floats
-    ring_sizes: NDArray[np.int64] | None
-    weights: Floats | None
+    ring_sizes: NDArray[np.integer]
+    weights: Floats
 
 
 @dataclass(frozen=True)
-class _Tails:
+class _Evidence:
+    """For every cell: its best scale, both tails there, and the p that is judged."""
+
+    best: NDArray[np.int64]
     p_hot: Floats
     p_cold: Floats
+    p: Floats
 
 
 def hotspots(
@@ -159,30 +169,38 @@ def hotspots(
     radii = _checked_parameters(k, alpha, side, kernel, p_method, simulations)
     scales = [_scale(index, x, radius, kernel) for radius in radii]
     method, law = _chosen_method(p_method, kernel, x, scales)
-    constant = is_constant(x)
-    tails = [_tails(scale, x, method, law, simulations, rng, constant) for scale in scales]
-    judged = np.stack([_one_p(tail, side) for tail in tails])
-    p = judged[0] if len(scales) == 1 else cauchy_combination(judged)
-    best = np.argmin(np.where(np.isnan(judged), np.inf, judged), axis=0)
-
-    p_hot, p_cold = _of_best([t.p_hot for t in tails], best), _of_best([t.p_cold for t in tails], best)
-    q = benjamini_hochberg(p)
-    is_hot = np.full(len(x), side == "hot") if side != "both" else p_hot <= p_cold
-    flagged = q <= alpha
+    if is_constant(x):
+        evidence = _no_evidence(x, scales)
+    elif law is not None:
+        evidence = _exact_evidence(law, x, scales, side)
+    else:
+        evidence = _simple_evidence(x, scales, side, method, simulations, rng)
+    q = benjamini_hochberg(evidence.p)
+    is_hot = np.full(len(x), side == "hot") if side != "both" else evidence.p_hot <= evidence.p_cold
+    edges = [_edge(index, scale) for scale in scales]
     return Hotspots(
-        ring=np.array(radii, dtype=np.int8)[best],
-        neighbors=_of_best([s.sizes for s in scales], best),
-        edge=_of_best([s.edge for s in scales], best),
-        z=_of_best([s.z for s in scales], best),
-        p_hot=p_hot,
-        p_cold=p_cold,
-        p=p,
+        ring=np.array(radii, dtype=np.int8)[evidence.best],
+        neighbors=_of_best([scale.sizes for scale in scales], evidence.best),
+        edge=_of_best(edges, evidence.best),
+        z=_z(x, scales, evidence.best),
+        p_hot=evidence.p_hot,
+        p_cold=evidence.p_cold,
+        p=evidence.p,
         q=q,
         gi_bin=gi_bin(q, is_hot),
-        classes=_CLASSES[np.where(flagged, np.where(is_hot, 1, 2), 0)],
+        classes=_CLASSES[np.where(q <= alpha, np.where(is_hot, 1, 2), 0)],
         p_method=method,
         diagnostics=_diagnostics(
-            x, scales, judged, p, k=k, method=method, law=law, side=side, alpha=alpha, simulations=simulations
+            x,
+            scales,
+            edges,
+            evidence.p,
+            k=k,
+            method=method,
+            law=law,
+            side=side,
+            alpha=alpha,
+            simulations=simulations,
         )
         | {"kernel": kernel},
     )
@@ -235,15 +253,25 @@ def _checked_parameters(
 
 def _scale(index: NeighborIndex, x: NDArray[Any], k: int, kernel: str) -> _Scale:
     sizes = disk_sizes(index, k)
-    edge = sizes < full_disk_sizes(index, k)
     if kernel == "uniform":
-        sums = disk_sums(index, x, k)
-        return _Scale(k, sums, sizes, edge, gi_star_z(sums, sizes, x), None, None)
+        return _Scale(k, disk_sums(index, x, k), sizes, sizes[None, :], np.ones(1))
     weights = kernel_weights(kernel, k)
     ring_sizes = ring_sums(index, np.ones(len(x), dtype=np.int64), k).astype(np.int64, copy=False)
-    sums = weights @ ring_sums(index, x, k)
-    z = gi_star_z_weighted(sums, weights @ ring_sizes, weights**2 @ ring_sizes, x)
-    return _Scale(k, sums, sizes, edge, np.where(sizes < len(x), z, np.nan), ring_sizes, weights)
+    return _Scale(k, weights @ ring_sums(index, x, k), sizes, ring_sizes, weights)
+
+
+def _edge(index: NeighborIndex, scale: _Scale) -> Mask:
+    return scale.sizes < full_disk_sizes(index, scale.k)
+
+
+def _z(x: NDArray[Any], scales: list[_Scale], best: NDArray[np.int64]) -> Floats:
+    """Return Gi* of every cell at its best scale; NaN where the disk is the whole study area."""
+    sums, sizes = _of_best([s.sums for s in scales], best), _of_best([s.sizes for s in scales], best)
+    if len(scales[0].weights) == 1:
+        return gi_star_z(sums, sizes, x)
+    sums_of_weights = _of_best([s.weights @ s.ring_sizes for s in scales], best)
+    sums_of_squares = _of_best([s.weights**2 @ s.ring_sizes for s in scales], best)
+    return np.where(sizes < len(x), gi_star_z_weighted(sums, sums_of_weights, sums_of_squares, x), np.nan)
 
 
 def _chosen_method(
@@ -265,51 +293,87 @@ def _chosen_method(
     return "monte-carlo", None
 
 
-def _tails(
-    scale: _Scale,
+def _no_evidence(x: NDArray[Any], scales: list[_Scale]) -> _Evidence:
+    nothing = np.full(len(x), np.nan)
+    return _Evidence(np.zeros(len(x), dtype=np.int64), nothing, nothing, nothing)
+
+
+def _exact_evidence(law: DiskSumLaw, x: NDArray[Any], scales: list[_Scale], side: str) -> _Evidence:
+    """Look everything up in tables over (cells in the disk, sum): they are small, the study area is not."""
+    upper, lower = law.upper.copy(), law.lower.copy()
+    upper[len(x) :] = lower[len(x) :] = np.nan
+    table = _one_p(upper, lower, side).ravel()
+    spots = [law.spots(scale.sums, scale.sizes) for scale in scales]
+    judged = [table[spot] for spot in spots]
+    best = _best(judged)
+    p = judged[0]
+    if len(scales) > 1:
+        scores = cauchy_scores(table)
+        n_tested = sum((scale.sizes < len(x)).astype(np.int8) for scale in scales)
+        p = p_of_cauchy_scores(np.sum([scores[spot] for spot in spots], axis=0), n_tested)
+    at_best = _of_best(spots, best)
+    return _Evidence(best, upper.ravel()[at_best], lower.ravel()[at_best], p)
+
+
+def _simple_evidence(
     x: NDArray[Any],
+    scales: list[_Scale],
+    side: str,
     method: str,
-    law: DiskSumLaw | None,
     simulations: int,
     rng: np.random.Generator,
-    constant: bool,
-) -> _Tails:
-    """Return both one-sided p, NaN where there is nothing to test."""
-    if constant:
-        nothing = np.full(len(x), np.nan)
-        return _Tails(nothing, nothing)
+) -> _Evidence:
+    """Work out both tails of every cell, by simulation or by normal theory."""
+    tails = [_tails(scale, x, method, simulations, rng) for scale in scales]
+    judged = [_one_p(p_hot, p_cold, side) for p_hot, p_cold in tails]
+    best = _best(judged)
+    p = judged[0] if len(scales) == 1 else cauchy_combination(judged)
+    return _Evidence(best, _of_best([t[0] for t in tails], best), _of_best([t[1] for t in tails], best), p)
+
+
+def _tails(
+    scale: _Scale, x: NDArray[Any], method: str, simulations: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     if method == "normal":
-        return _Tails(*normal_p(scale.z))
-    if law is not None:
-        p_hot, p_cold = law.tails(scale.sums, scale.sizes)
-    else:
-        ring_sizes = scale.sizes[None, :] if scale.ring_sizes is None else scale.ring_sizes
-        weights = np.ones(1) if scale.weights is None else scale.weights
-        p_hot, p_cold = monte_carlo_p(scale.sums, ring_sizes, weights, x, simulations=simulations, rng=rng)
+        return normal_p(_z(x, [scale], np.zeros(len(x), dtype=np.int64)))
+    p_hot, p_cold = monte_carlo_p(
+        scale.sums, scale.ring_sizes, scale.weights, x, simulations=simulations, rng=rng
+    )
     untested = scale.sizes >= len(x)
-    if untested.any():
-        p_hot[untested] = p_cold[untested] = np.nan
-    return _Tails(p_hot, p_cold)
+    return np.where(untested, np.nan, p_hot), np.where(untested, np.nan, p_cold)
 
 
-def _one_p(tails: _Tails, side: str) -> Floats:
+def _one_p(p_hot: Floats, p_cold: Floats, side: str) -> Floats:
     if side == "hot":
-        return tails.p_hot
+        return p_hot
     if side == "cold":
-        return tails.p_cold
-    both: Floats = np.minimum(1.0, 2 * np.minimum(tails.p_hot, tails.p_cold))
+        return p_cold
+    both: Floats = np.minimum(1.0, 2 * np.minimum(p_hot, p_cold))
     return both
 
 
+def _best(judged: list[Floats]) -> NDArray[np.int64]:
+    """Return which scale has the smallest p, the first of equals; NaN never wins over a number."""
+    best = np.zeros(len(judged[0]), dtype=np.int64)
+    smallest = judged[0]
+    for number, p in enumerate(judged[1:], start=1):
+        best[(p < smallest) | np.isnan(smallest)] = number
+        smallest = np.fmin(smallest, p)
+    return best
+
+
 def _of_best(arrays: list[Any], best: NDArray[np.int64]) -> Any:
-    """Return for every cell the entry of its best ring."""
-    return arrays[0] if len(arrays) == 1 else np.choose(best, arrays)
+    """Return for every cell the entry of its best scale."""
+    chosen = arrays[0]
+    for number, array in enumerate(arrays[1:], start=1):
+        chosen = np.where(best == number, array, chosen)
+    return chosen
 
 
 def _diagnostics(
     x: NDArray[Any],
     scales: list[_Scale],
-    judged: Floats,
+    edges: list[Mask],
     p: Floats,
     *,
     k: int | str,
@@ -340,8 +404,8 @@ def _diagnostics(
         "smallest_attainable_p": _floor(x, scales, method, side, simulations) if n_tests else None,
         "expected_events_per_disk": {scale.k: mean * float(scale.sizes.mean()) for scale in scales},
         "confirmed_alone_at": _confirmed_alone_at(x, scales, law, alpha / n_tests if n_tests else 0.0),
-        "share_on_edge": {scale.k: float(scale.edge.mean()) for scale in scales},
-        "null_cells": _null_cells(x, scales, judged),
+        "share_on_edge": {s.k: float(e.mean()) for s, e in zip(scales, edges, strict=True)},
+        "null_cells": _null_cells(x, n - n_tests),
     }
     return found | {"warnings": _warnings(found)}
 
@@ -371,14 +435,11 @@ def _confirmed_alone_at(
     return found
 
 
-def _null_cells(x: NDArray[Any], scales: list[_Scale], judged: Floats) -> dict[str, int]:
+def _null_cells(x: NDArray[Any], n_null: int) -> dict[str, int]:
     """Return how many cells have no answer at all, by reason."""
-    n_null = int(np.isnan(judged).all(axis=0).sum())
     if not n_null:
         return {}
-    if is_constant(x):
-        return {"all values are equal": n_null}
-    return {"the disk is the whole study area": n_null}
+    return {"all values are equal" if is_constant(x) else "the disk is the whole study area": n_null}
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:

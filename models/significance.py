@@ -140,13 +140,35 @@ def cauchy_combination(p: ArrayLike) -> Floats:
     [0.01, 0.5]
     """
     found = np.asarray(p, dtype=np.float64)
-    done = ~np.isnan(found)
-    # Written with the cotangent and atan2, which keep small p exact where the textbook form cancels.
-    scores = np.where(done, 1 / np.tan(np.pi * np.clip(np.where(done, found, 0.5), *_P_RANGE)), 0)
-    n_done = done.sum(axis=0)
-    mean = np.full(found.shape[1], np.nan)
-    np.divide(scores.sum(axis=0), n_done, out=mean, where=n_done > 0)
-    return np.asarray(np.arctan2(1, mean) / np.pi, dtype=np.float64)
+    n_done = np.count_nonzero(~np.isnan(found), axis=0)
+    return p_of_cauchy_scores(cauchy_scores(found).sum(axis=0), n_done)
+
+
+def cauchy_scores(p: ArrayLike) -> Floats:
+    """Return tan((1/2 - p) π), written with the cotangent, which keeps small p exact; 0 for NaN.
+
+    Examples
+    --------
+    >>> cauchy_scores([0.25, 0.5, float("nan")]).round(12).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    found = np.asarray(p, dtype=np.float64)
+    scores: Floats = 1 / np.tan(np.pi * np.clip(found, *_P_RANGE))
+    return np.where(np.isnan(scores), 0.0, scores)
+
+
+def p_of_cauchy_scores(score_sums: Floats, n_scores: ArrayLike) -> Floats:
+    """Return the p of the mean of n Cauchy scores; NaN where there is none.
+
+    Examples
+    --------
+    >>> p_of_cauchy_scores(np.array([1.0, 0.0]), [1, 0]).tolist()
+    [0.25, nan]
+    """
+    n = np.asarray(n_scores)
+    # atan2(1, m) is π/2 - atan(m) without the cancellation that would swallow small p.
+    p: Floats = np.arctan2(n, score_sums) / np.pi
+    return np.where(n > 0, p, np.nan) if (n == 0).any() else p
 
 
 def gi_bin(q: ArrayLike, is_hot: ArrayLike) -> NDArray[np.int8]:

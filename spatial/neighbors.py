@@ -176,7 +176,15 @@ def disk_sizes(index: NeighborIndex, k: int) -> NDArray[np.int32]:
     >>> sorted(disk_sizes(neighbor_index(disk([0x882A135927FFFFF], 1)), 1).tolist())
     [4, 4, 4, 4, 4, 4, 7]
     """
-    return disk_sums(index, np.ones(len(index), dtype=np.int64), k).astype(np.int32)
+    _require_k(k)
+    sizes = np.empty(len(index), dtype=np.int32)
+    for chart in index.charts:
+        raster = np.zeros(chart.shape[0] * chart.shape[1], dtype=np.int16)
+        raster[chart.at] = 1
+        sizes[chart.rows] = _raster_disk_sums(raster, chart.shape[1], k)[chart.spots]
+    for rows, row_of, _, _ in _safe_disks(index, k):
+        sizes[rows] = np.bincount(row_of, minlength=len(rows))
+    return sizes
 
 
 def on_edge(index: NeighborIndex, k: int) -> Mask:
