@@ -5,10 +5,8 @@ file. All of it happens in SQL on a temporary table, so that memory stays bounde
 transaction.
 """
 
-import tempfile
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -16,7 +14,8 @@ import pyarrow as pa
 import shapely
 
 from data.duckdb_schema import row_columns
-from data.records import FEATURE_SCHEMA, INCIDENT_SCHEMA, REJECT_SCHEMA, CleanSource
+from data.prefetch import prefetched
+from data.records import CleanSource
 
 #: A column taken for the id without being mapped is not believed when more than this share of its rows
 #: repeats the id of a row with other content.
@@ -45,58 +44,37 @@ class StagedFile:
     def __init__(self, connection: duckdb.DuckDBPyConnection, kind: str) -> None:
         self.connection = connection
         self.kind = kind
-        self.failure: BaseException | None = None
         self.n_rows = 0
         self.n_rejected = 0
 
     def stage(self, source: CleanSource) -> None:
-        """Stream the file into the temporary table; errors of the reader come out as they are."""
-        schema = _incoming_schema(self.kind)
+        """Bring the file's rows and rejects into temporary tables, chunk by chunk."""
         self.connection.execute(_stage_ddl(self.kind))
-        with tempfile.TemporaryDirectory(prefix="emberline-") as folder:
-            path = Path(folder) / "rejects.arrow"
-            with pa.ipc.new_stream(path, REJECT_SCHEMA) as rejects:
-                incoming = pa.RecordBatchReader.from_batches(schema, self._batches(source, schema, rejects))
-                self.connection.register("incoming", incoming)
-                try:
-                    self.connection.execute(_stage_sql(self.kind))
-                except duckdb.Error:
-                    if self.failure is not None:
-                        raise self.failure from None
-                    raise
-                self.connection.unregister("incoming")
-            self._keep_rejects(path)
-
-    def _batches(
-        self, source: CleanSource, schema: pa.Schema, rejects: pa.ipc.RecordBatchStreamWriter
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the clean rows with their place; put the rejects aside."""
-        try:
-            for batch in source.batches():
-                if batch.rejects.num_rows:
-                    rejects.write_table(batch.rejects)
-                    self.n_rejected += batch.rejects.num_rows
-                if batch.rows.num_rows:
-                    place = pa.array(range(self.n_rows, self.n_rows + batch.rows.num_rows), pa.int64())
-                    self.n_rows += batch.rows.num_rows
-                    rows = batch.rows if self.kind == "incidents" else _with_boxes(batch.rows)
-                    yield from rows.append_column(schema.field("pos"), place).cast(schema).to_batches()
-        except BaseException as err:
-            # DuckDB wraps what a stream raises; the reader's own error is wanted.
-            self.failure = err
-            raise
-
-    def _keep_rejects(self, path: Path) -> None:
         self.connection.execute(
             "CREATE OR REPLACE TEMP TABLE staged_rejects"
             " (row BIGINT, reason VARCHAR, detail VARCHAR, original VARCHAR)"
         )
-        if not self.n_rejected:
-            return
-        with pa.ipc.open_stream(path) as reader:
-            self.connection.register("incoming", reader)
-            self.connection.execute("INSERT INTO staged_rejects SELECT * FROM incoming")
-            self.connection.unregister("incoming")
+        insert_rows = _stage_sql(self.kind)
+        with closing(prefetched(source.batches())) as batches:
+            for batch in batches:
+                if batch.rejects.num_rows:
+                    self._insert("INSERT INTO staged_rejects SELECT * FROM incoming", batch.rejects)
+                    self.n_rejected += batch.rejects.num_rows
+                if batch.rows.num_rows:
+                    self._insert(insert_rows, self._placed(batch.rows))
+                    self.n_rows += batch.rows.num_rows
+
+    def _insert(self, statement: str, table: pa.Table) -> None:
+        self.connection.register("incoming", table)
+        self.connection.execute(statement)
+        self.connection.unregister("incoming")
+
+    def _placed(self, rows: pa.Table) -> pa.Table:
+        """Add to each row its place in the file, and to features the box around them."""
+        if self.kind != "incidents":
+            rows = _with_boxes(rows)
+        place = np.arange(self.n_rows, self.n_rows + rows.num_rows)
+        return rows.append_column("pos", pa.array(place, pa.int64()))
 
     def settle(
         self, table: str, ingest: int, *, id_is_mapped: bool, drop_duplicates: bool, next_ordinal: int
@@ -210,15 +188,6 @@ class StagedFile:
     def _number(self, sql: str) -> int:
         row = self.connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
-
-
-def _incoming_schema(kind: str) -> pa.Schema:
-    """Return the schema of what is staged: the reader's, the boxes of geometries, the place in the file."""
-    place = pa.field("pos", pa.int64())
-    if kind == "incidents":
-        return INCIDENT_SCHEMA.append(place)
-    boxes = [pa.field(name, pa.float64()) for name in BOX]
-    return pa.schema([*FEATURE_SCHEMA, *boxes, place])
 
 
 def _with_boxes(rows: pa.Table) -> pa.Table:
