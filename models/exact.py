@@ -229,9 +229,9 @@ def _with_group(mass: Floats, filled: int, n_so_far: int, x: int, h: int) -> Flo
     for m in range(min(h, n_rows - 1, last // x) + 1):
         width = min(filled, last - m * x) + 1
         joined[m:, m * x : m * x + width] += weights[m, m:, None] * mass[: n_rows - m, :width]
-    m, j = np.triu_indices(n_rows)  # m of j; what leaves the table is only kept as "more"
-    more = at_least[j - m, np.maximum(last + 1 - m * x, 0)]
-    joined[:, -1] = np.bincount(j, weights=weights[m, j] * more, minlength=n_rows)
+    new, drawn = np.triu_indices(n_rows)  # what leaves the table is only kept as "more"
+    more = at_least[drawn - new, np.maximum(last + 1 - new * x, 0)]
+    joined[:, -1] = np.bincount(drawn, weights=weights[new, drawn] * more, minlength=n_rows)
     return joined
 
 

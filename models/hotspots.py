@@ -450,8 +450,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     per_disk = found["expected_events_per_disk"][widest]
     if found["n_tests"] and per_disk < 1:
         sentences.append(
-            f"A disk of radius {widest} holds {per_disk:.2g} incidents on average: too few to find anything but "
-            "strong concentrations. Choose a coarser resolution, a longer period or a larger k."
+            f"A disk of radius {widest} holds {per_disk:.2g} incidents on average: too few to find anything "
+            "but strong concentrations. Choose a coarser resolution, a longer period or a larger k."
         )
     if found["n_tests"] and 0 <= mean < 0.2:
         sentences.append(
