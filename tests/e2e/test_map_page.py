@@ -167,6 +167,7 @@ def test_nothing_is_cut_off_at_width(watched: Watched, base_url: str, width: int
     )
     page.locator("#hotspots button").first.click()
     expect(page.locator("#detail h2")).to_be_in_viewport()
+    expect(page.locator("#map canvas")).to_be_in_viewport(ratio=0.99)
 
 
 def test_problem_is_shown_in_the_words_of_the_service_and_can_be_retried(

@@ -16,7 +16,8 @@ export function renderLegend(
   palette: Palette,
   surroundings: readonly Surroundings[],
 ): void {
-  const wasOpen = into.querySelector('details')?.open ?? !window.matchMedia('(max-width: 760px)').matches;
+  // Closed at first where it would cover most of the map.
+  const wasOpen = into.querySelector('details')?.open ?? (into.parentElement?.clientWidth ?? 0) > 760;
   const body = element(
     'details',
     { open: wasOpen },

@@ -101,9 +101,9 @@ async function showFindings(analysis: Analysis, loaded: Findings): Promise<void>
   setPageState('ready');
   await mapReady();
   const { view } = store.get();
-  map?.show(loaded, store.get());
   if (view !== null) map?.lookAt(view);
-  else map?.fit(loaded.cells.length > 0 ? loaded.cells : loaded.areas);
+  else map?.fit(loaded.cells.length > 0 ? loaded.cells : loaded.areas, false);
+  map?.show(loaded, store.get());
 }
 
 /** Boundary and roads for orientation, where they took part and may be read; the findings stand without them. */
@@ -175,7 +175,7 @@ function showSelection(): void {
     (one) => !state.hidden.some((group) => group === (textOf(one.properties, 'class') ?? 'hot')),
     (one) => {
       store.set({ area: one.id, cell: null });
-      map?.fit([one]);
+      map?.fit([one], true);
       byId('detail').scrollIntoView({ block: 'start' });
     });
 }

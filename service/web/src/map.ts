@@ -30,7 +30,8 @@ export interface HotspotMap {
   apply(state: State): void;
   repaint(palette: Palette): void;
   lookAt(view: View): void;
-  fit(features: readonly Feature[]): void;
+  /** Brings features into view: at once, or in a short flight (none where less motion is asked for). */
+  fit(features: readonly Feature[], flight: boolean): void;
 }
 
 export interface MapEvents {
@@ -41,6 +42,8 @@ export interface MapEvents {
 const TITLE =
   'Map of hotspots. Arrow keys move it, plus and minus zoom, Enter selects what lies under the cross in the middle.';
 const MOST_BADGES = 30;
+/** Width of a cell on the screen from which its outline is drawn. */
+const OUTLINED_CELL_PX = 9;
 /** As in style.css. */
 const LEGEND_WIDTH = 280;
 const NOTHING: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };
@@ -97,6 +100,9 @@ function handle(map: MapLibre): HotspotMap {
   return {
     apply,
     show(findings, state) {
+      // Filters first: each change of them would lay out the new cells once more.
+      apply(state);
+      map.setLayerZoomRange('cells-line', outlineZoom(findings.cells), 24);
       map.getSource<GeoJSONSource>('cells')?.setData(drawn(findings.cells, cellProperties));
       map.getSource<GeoJSONSource>('areas')?.setData(drawn(findings.areas, areaProperties));
       for (const { marker } of badges) marker.remove();
@@ -114,13 +120,21 @@ function handle(map: MapLibre): HotspotMap {
       }
     },
     lookAt: ({ zoom, lat, lng }) => void map.jumpTo({ zoom, center: [lng, lat] }),
-    fit(features) {
+    fit(features, flight) {
       const bounds = boundsOf(features.map((feature) => feature.geometry));
       if (bounds === null) return;
       const { west, south, east, north } = bounds;
-      map.fitBounds([[west, south], [east, north]], { padding: freePadding(map), maxZoom: 15, duration: 600 });
+      map.fitBounds([[west, south], [east, north]], { padding: freePadding(map), maxZoom: 15, duration: flight ? 600 : 0 });
     },
   };
+}
+
+/** The zoom from which the outlines of cells are drawn: below it they would cover the colours, and cost the most. */
+function outlineZoom(cells: readonly Feature[]): number {
+  const bounds = boundsOf(cells.slice(0, 1).map((cell) => cell.geometry));
+  if (bounds === null) return 0;
+  const pixelsAtZoom0 = ((bounds.east - bounds.west) / 360) * 512;
+  return Math.min(22, Math.max(0, Math.log2(OUTLINED_CELL_PX / pixelsAtZoom0)));
 }
 
 /** Room around what is fitted: the legend's side stays free where the map is wide enough for both. */
@@ -195,7 +209,7 @@ function badgesFor(findings: Findings): { marker: Marker; feature: Feature }[] {
 }
 
 function shownOnly(property: string, state: State): ExpressionSpecification {
-  return ['!', ['in', ['get', property], ['literal', [...state.hidden]]]];
+  return state.hidden.length === 0 ? ['literal', true] : ['!', ['in', ['get', property], ['literal', [...state.hidden]]]];
 }
 
 function both(one: ExpressionSpecification, other: ExpressionSpecification): FilterSpecification {
@@ -204,7 +218,8 @@ function both(one: ExpressionSpecification, other: ExpressionSpecification): Fil
 
 function styleFor(palette: Palette): StyleSpecification {
   const source = (promoteId?: string): StyleSpecification['sources'][string] => ({
-    type: 'geojson', data: NOTHING, ...(promoteId === undefined ? {} : { promoteId }),
+    // A narrow buffer: with the usual 128 pixels every tile lays out more than twice its own cells.
+    type: 'geojson', data: NOTHING, buffer: 16, ...(promoteId === undefined ? {} : { promoteId }),
   });
   return {
     version: 8,
@@ -242,7 +257,7 @@ function layersFor(palette: Palette): Exclude<LayerSpecification, { type: 'custo
       id: 'cells-line', type: 'line', source: 'cells',
       paint: {
         'line-color': lineColour,
-        'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.1, 14, 1.2],
+        'line-width': 1,
       },
     },
     {

@@ -1,0 +1,57 @@
+"""What must hold on any service: learnt from its API, then held against the page.
+
+`EMBERLINE_E2E_URL` names a running service; without it the made city answers.
+"""
+
+import os
+import re
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e import journeys
+from tests.e2e.conftest import Watched
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def base_url(request: pytest.FixtureRequest) -> str:
+    given = os.environ.get("EMBERLINE_E2E_URL")
+    return given.rstrip("/") if given else str(request.getfixturevalue("service").base_url)
+
+
+def test_every_published_analysis_opens_in_colour(watched: Watched, base_url: str) -> None:
+    analyses = journeys.published(base_url)
+    assert analyses, "the service has published no hotspots analysis"
+    for analysis in analyses:
+        journeys.open_map(watched.page, base_url, f"#collection={quote(analysis)}")
+        watched.page.reload()
+        watched.page.wait_for_selector("html[data-state=ready]")
+        journeys.wait_until_drawn(watched.page)
+        pixels = journeys.colours_on_map(watched.page)
+        assert sum(pixels.values()) > 1000, analysis
+        if journeys.areas_of(base_url, analysis):
+            assert sum(pixels.get(row, 0) for row in ("-3", "-2", "2", "3")) > 10, analysis
+    assert watched.hosts() == {urlsplit(base_url).netloc}
+    assert watched.console_errors == []
+
+
+def test_first_area_is_told_from_the_list_and_from_the_map(watched: Watched, base_url: str) -> None:
+    page = watched.page
+    analysis = next(name for name in journeys.published(base_url) if journeys.areas_of(base_url, name))
+    area = journeys.areas_of(base_url, analysis)[0]
+    peak = journeys.cell_of(base_url, analysis, area["id"].split("-", 1)[1])
+    journeys.open_map(page, base_url, f"#collection={quote(analysis)}")
+    page.locator("#hotspots button").first.focus()
+    page.keyboard.press("Enter")
+    journeys.wait_until_drawn(page)
+    counted = re.compile(rf"^{area['properties']['count']:,} incidents? here, where about ")
+    expect(page.locator("#detail .lead").first).to_have_text(counted)
+    page.get_by_role("button", name="Clear selection").click()
+    expect(page.locator("#detail")).to_be_hidden()
+    page.mouse.click(*journeys.place_on_screen(page, *journeys.point_inside(area, [peak])))
+    expect(page.locator("#detail .lead").first).to_have_text(counted)
+    expect(page.locator("#detail")).to_contain_text(f"Cell {peak['id']}")
+    assert watched.console_errors == []
