@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from data import aliases
 from data.errors import InvalidMapping
@@ -47,6 +48,7 @@ class Recognised:
     fixed: frozenset[str]
 
 
+@lru_cache(maxsize=1 << 15)
 def plain(name: str) -> str:
     """Return a column name without case, accents, spaces and punctuation.
 
@@ -184,17 +186,16 @@ def _pairs(
     columns: Sequence[str], firsts: Sequence[str], seconds: Sequence[str], one: set[str], other: set[str]
 ) -> list[tuple[str, str]]:
     """Return the columns that go together: same place among the names, else names that differ in one word."""
-    found = [
-        (x, y)
-        for a, b in zip(firsts, seconds, strict=False)
-        if (x := _first(columns, [a], set())) and (y := _first(columns, [b], set()))
-    ]
+    by_plain = {plain(c): c for c in reversed(columns)}
+    found = [(by_plain[a], by_plain[b]) for a, b in zip(firsts, seconds, strict=False) if {a, b} <= by_plain.keys()]
     first, second = _first(columns, firsts, set()), _first(columns, seconds, set())
     if first and second and not found:
         found.append((first, second))
     words = {c: _words(c) for c in columns}
-    for x, y in ((x, y) for x in columns for y in columns if words[x] & one and words[y] & other):
-        if words[x] - one == words[y] - other and (x, y) not in found:
+    partners = {words[c] - other: c for c in reversed(columns) if words[c] & other}
+    for x in (c for c in columns if words[c] & one):
+        y = partners.get(words[x] - one)
+        if y is not None and (x, y) not in found:
             found.append((x, y))
     return found
 

@@ -248,7 +248,7 @@ def first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
         if chunk.table.num_rows:
             return taken
     if not any(chunk.rejects for chunk in taken):
-        raise UnreadableFile(f"{name}: rows are needed, the file has a header only")
+        raise UnreadableFile(f"{name}: rows are needed, there are none (a header only?)")
     return taken
 
 

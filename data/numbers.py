@@ -29,6 +29,11 @@ _ALL_TOKENS = pa.array(
     sorted({form for token in NULL_TOKENS for form in (token, token.upper(), token.title())})
 )
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# Spaces of no width to break at are thousands marks too.
+_SPACES = "\u00a0\u202f"
+_POINT_MARKS = f"[.' {_SPACES}]"
+_COMMA_MARKS = f"[, '{_SPACES}]"
+_GROUPED = rf"^[+-]?\d{{1,3}}([, '{_SPACES}]\d{{3}})+(\.\d*)?$"
 _NOT_FINITE = r"(?i)^[+-]?(inf(inity)?|1\.#inf.*|1\.#qnan.*|1\.#ind.*)$"
 
 
@@ -116,10 +121,10 @@ def _from_text(column: pa.ChunkedArray, style: NumberStyle) -> Numbers:
     missing = is_null(text)
     text = pc.replace_substring(text, "−", "-")
     if style.decimal_comma:
-        text = pc.replace_substring(pc.replace_substring_regex(text, r"[.' \u00a0\u202f]", ""), ",", ".")
+        text = pc.replace_substring(pc.replace_substring_regex(text, _POINT_MARKS, ""), ",", ".")
     else:
-        grouped = pc.match_substring_regex(text, r"^[+-]?\d{1,3}([, '\u00a0\u202f]\d{3})+(\.\d*)?$")
-        text = pc.if_else(grouped, pc.replace_substring_regex(text, r"[, '\u00a0\u202f]", ""), text)
+        grouped = pc.match_substring_regex(text, _GROUPED)
+        text = pc.if_else(grouped, pc.replace_substring_regex(text, _COMMA_MARKS, ""), text)
     readable = pc.match_substring_regex(text, _NUMBER)
     infinite = pc.match_substring_regex(text, _NOT_FINITE)
     digits = pc.replace_substring(text, "+", "")

@@ -17,6 +17,9 @@ from data.readers.raw import RawChunk, RawFacts, RawReject, told_apart
 #: Bytes parsed at a time; a row must fit into one block.
 BLOCK_BYTES = 8 << 20
 
+#: Of a row that is no row, this much is kept.
+MOST_TEXT = 2000
+
 _FORMATS = {",": "CSV", ";": "CSV (semicolon)", "\t": "TSV", "|": "CSV (pipe)"}
 
 
@@ -82,10 +85,11 @@ class DelimitedSource:
         def skip(row: pa_csv.InvalidRow) -> str:
             detail = f"needed {n_wanted} fields, got {row.actual_columns}"
             # Numbered from the first line parsed, which is the first data row.
-            skipped.append(RawReject(row.number, "ragged_row", detail, row.text))
+            skipped.append(RawReject(row.number, "ragged_row", detail, row.text[:MOST_TEXT]))
             return "skip"
 
-        source: Any = str(self._path) if self._scan.is_plain else pa.PythonFile(text, mode="r")
+        # A file object, not a path: Arrow would unpack by the name's ending.
+        source: Any = pa.OSFile(str(self._path)) if self._scan.is_plain else pa.PythonFile(text, mode="r")
         return pa_csv.open_csv(
             source,
             read_options=pa_csv.ReadOptions(

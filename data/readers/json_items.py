@@ -36,6 +36,8 @@ class FeatureItems:
         first = _taken_apart(self._head, 1)
         self._has_geometry = first.has_geometry
         self.facts.columns = list(first.columns)
+        if self._head and not first.rows:
+            raise UnreadableFile(f"{name}: features are needed, none came: {first.rejects[0].detail}")
 
     def chunks(self, columns: Sequence[str] | None = None) -> Iterator[RawChunk]:
         """Yield the items in order."""
@@ -64,8 +66,6 @@ class JsonLines(FeatureItems):
         super().__init__(self._lines, name, "newline-delimited GeoJSON")
         self.rereadable = True
         self.facts.encoding = "UTF-8"
-        if self._has_geometry is False and not self.facts.columns:
-            raise UnreadableFile(f"{name}: features are needed, no line holds a JSON object")
 
 
 class JsonArray(FeatureItems):

@@ -5,6 +5,8 @@ import tempfile
 import weakref
 from pathlib import Path
 
+import orjson
+
 from data.errors import UnreadableFile
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
@@ -13,10 +15,21 @@ from data.readers.dialect import open_text, scan_text
 from data.readers.json_items import JsonArray, JsonLines
 from data.readers.parquet import ParquetSource
 from data.readers.raw import RawSource
-from data.readers.recognise import DELIMITED, GEOJSON, JSON_ARRAY, JSON_LINES, PARQUET
+from data.readers.recognise import DELIMITED, FLATGEOBUF, GEOJSON, GEOPACKAGE, JSON_ARRAY, JSON_LINES, PARQUET, SHAPEFILE
 from data.readers.unpack import unpacked
 from data.readers.vector import VectorSource
 from data.records import CleanSource, IngestSpec
+
+
+#: A portal's error answer is no longer than this.
+MOST_ANSWER_BYTES = 1 << 16
+
+_ENDINGS = {
+    GEOJSON: (".geojson", ".json"),
+    GEOPACKAGE: (".gpkg",),
+    SHAPEFILE: (".shp",),
+    FLATGEOBUF: (".fgb",),
+}
 
 
 def open_incidents(path: Path, spec: IngestSpec) -> CleanSource:
@@ -68,8 +81,32 @@ def _opened(path: Path, room: Path) -> RawSource:
     if form == JSON_ARRAY:
         return JsonArray(inside, name)
     if form == GEOJSON:
+        _require_no_error_answer(inside, name)
         inside = _in_utf8(inside, room)
-    return VectorSource(inside, name, form)
+    return VectorSource(_rightly_named(inside, form, room), name, form)
+
+
+def _require_no_error_answer(path: Path, name: str) -> None:
+    """Raise where a portal answered with an error instead of data."""
+    if path.stat().st_size > MOST_ANSWER_BYTES:
+        return
+    try:
+        answer = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        return
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if error:
+        words = error.get("message", error) if isinstance(error, dict) else error
+        raise UnreadableFile(f"{name}: data are needed, this is a portal's error: {str(words)[:200]}")
+
+
+def _rightly_named(path: Path, form: str, room: Path) -> Path:
+    """Return the file under a name whose ending fits its content: GDAL goes by endings."""
+    if path.suffix.lower() in _ENDINGS[form]:
+        return path
+    link = room / f"data{_ENDINGS[form][0]}"
+    link.symlink_to(path.resolve())
+    return link
 
 
 def _in_utf8(path: Path, room: Path) -> Path:

@@ -110,11 +110,8 @@ class VectorSource:
         except UnreadableFile:
             raise
         except _GDAL_ERRORS as err:
-            words = (
-                str(err).splitlines()[0].replace(str(self._path), self._name)[:240]
-                if str(err)
-                else "no reason told"
-            )
+            words = (str(err).splitlines() or ["no reason told"])[0]
+            words = words.replace(f"{self._path.parent}/", "")[:240]
             raise UnreadableFile(
                 f"{self._name}: not readable as {_NAMES[self._form]} ({where}): {words}"
             ) from err
