@@ -1,0 +1,182 @@
+"""What the commands do, through a store of their own or through a running service alike."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from data.duckdb_store import DuckDBStore
+from data.store import Store
+from service.analyses import Progress
+from service.errors import InvalidParameter
+from service.ingesting import IngestOrder, ingest_file, result_json
+from service.outputs import output_kind, write_output
+from service.remote import RemoteService
+from service.settings import Settings
+from service.store_use_cases import StoreUseCases
+from service.stores import StoreBesideFiles, file_clock, is_remote, open_store, store_path
+
+#: Parameters that name a layer, or on the command line a file: the kind of each.
+FILE_ROLES = {"boundary": "boundary", "roads": "roads", "population": "population"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command says at its end: notes, one summary line, and why it failed if it did."""
+
+    summary: str
+    notes: list[str] = field(default_factory=list)
+    failure: str | None = None
+
+
+def ingest_command(
+    store_url: str, path: Path, order: IngestOrder, rejects: Path | None, progress: Progress
+) -> Done:
+    """Take a file into a layer; write its rejects where asked."""
+    progress(f"reading {path.name}")
+    if is_remote(store_url):
+        with RemoteService(store_url) as service:
+            result = service.ingest(path, order)
+            rows = service.rejects(order.layer, result["ingest"], result["rejected"]) if rejects else []
+        table = pa.Table.from_pylist(rows)
+    else:
+        store = open_store(store_url)
+        try:
+            result = result_json(ingest_file(store, path, order))
+            table = store.rejects(result["ingest"])
+            _refresh(store, order.layer, result, progress)
+        finally:
+            store.close()
+    if rejects:
+        _write_rejects(rejects, table)
+    counts = " ".join(f"{name}={result[name]}" for name in ("accepted", "rejected", "duplicate", "updated"))
+    return Done(counts, _notes(result["report"]), _nothing_kept(result))
+
+
+def run_command(
+    method: str,
+    store_url: str,
+    path: Path | None,
+    order: IngestOrder,
+    parameters: dict[str, Any],
+    out: Path,
+    progress: Progress,
+) -> Done:
+    """Run a method on a layer or on a file and write what it found."""
+    output_kind(out)
+    files = {role: Path(parameters[role]) for role in FILE_ROLES if _is_file(parameters.get(role))}
+    inputs = {**parameters, "layer": order.layer}
+    notes: list[str] = []
+    if path is None and is_remote(store_url):
+        if files:
+            role = next(iter(files))
+            raise InvalidParameter(
+                f"{role} needs a layer id when a service runs the method; ingest the file first"
+            )
+        with RemoteService(store_url) as service:
+            progress(f"running {method} in the service")
+            collection = service.execute(method, inputs)
+    else:
+        store: Store
+        if path is None:
+            _require_existing(store_url)
+            store = open_store(store_url)
+        else:
+            store = DuckDBStore(clock=file_clock(path))
+            progress(f"reading {path.name}")
+            result = result_json(ingest_file(store, path, order))
+            notes = _notes(result["report"])
+            if failure := _nothing_kept(result):
+                raise InvalidParameter(failure)
+        try:
+            beside, inputs = _beside_files(store, files, inputs, progress)
+            use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
+            collection = use_cases.execute(method, inputs)
+        finally:
+            store.close()
+    progress(f"writing {out.name}")
+    n_features = write_output(collection, out)
+    return Done(f"{out}: {n_features} features", notes)
+
+
+def publish_command(store_url: str, definition: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Publish an analysis in a store, or through a service."""
+    if is_remote(store_url):
+        progress("running the analysis in the service")
+        with RemoteService(store_url) as service:
+            return service.publish(definition)
+    _require_existing(store_url)
+    store = open_store(store_url)
+    try:
+        return StoreUseCases(store, max_cells=Settings().max_cells, progress=progress).publish(definition)
+    finally:
+        store.close()
+
+
+def _beside_files(
+    store: Store, files: dict[str, Path], inputs: dict[str, Any], progress: Progress
+) -> tuple[Store, dict[str, Any]]:
+    """Read the files that parameters name into a store beside; return both as one, and the new inputs."""
+    if not files:
+        return store, inputs
+    clock = file_clock(max(files.values(), key=lambda path: path.stat().st_mtime))
+    side = DuckDBStore(clock=clock)
+    renamed = dict(inputs)
+    for role, path in files.items():
+        progress(f"reading {path.name}")
+        layer = f"file-{role}"
+        ingest_file(side, path, IngestOrder(layer, kind=FILE_ROLES[role], title=path.name))
+        renamed[role] = layer
+    both: Any = StoreBesideFiles(store, side)
+    return both, renamed
+
+
+def _refresh(store: DuckDBStore, layer: str, result: Mapping[str, Any], progress: Progress) -> None:
+    """Let the analyses of the layer follow its new rows before the command ends."""
+    if not (result["accepted"] or result["updated"]):
+        return
+    use_cases = StoreUseCases(store, max_cells=Settings().max_cells, progress=progress)
+    use_cases.refresh_layers({layer})
+    use_cases.refresher.wait()
+
+
+def _require_existing(store_url: str) -> None:
+    path = store_path(store_url)
+    if path is not None and not path.exists():
+        raise InvalidParameter(f"there is no store at {path}; `emberline ingest` makes one")
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_file()
+
+
+def _notes(report: Mapping[str, Any]) -> list[str]:
+    """Return what was found in the file, for people: recognised columns, rejects by reason, notes."""
+    told = [f"read as {report['format']}" + (f", {report['encoding']}" if report.get("encoding") else "")]
+    columns = ", ".join(f"{name}={column}" for name, column in report["columns"].items())
+    if columns:
+        told.append(f"columns: {columns}")
+    if report["rejected"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report["rejected"].items()))
+        told.append(f"rejected: {reasons}")
+    return told + [f"note: {note}" for note in report["notes"]]
+
+
+def _nothing_kept(result: Mapping[str, Any]) -> str | None:
+    if result["accepted"] or result["updated"] or result["duplicate"]:
+        return None
+    reasons = ", ".join(f"{name} {count}" for name, count in sorted(result["report"]["rejected"].items()))
+    return f"no row of the file could be taken: {reasons or 'it has none'}"
+
+
+def _write_rejects(path: Path, table: pa.Table) -> None:
+    """Write rejects as CSV: row, reason, detail, original."""
+    names = ("row", "reason", "detail", "original")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for batch in table.to_batches(max_chunksize=10_000):
+            writer.writerows([row[name] for name in names] for row in batch.to_pylist())

@@ -1,0 +1,76 @@
+"""Findings to a file: its ending chooses GeoJSON, GeoPackage, GeoParquet, FlatGeobuf or CSV."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import shapely
+
+from service.errors import ServiceError
+from service.formats import csv_bytes, file_bytes
+from service.snapshots import Snapshot, snapshot
+
+_KINDS = {
+    ".geojson": "geojson",
+    ".json": "geojson",
+    ".gpkg": "gpkg",
+    ".parquet": "parquet",
+    ".geoparquet": "parquet",
+    ".fgb": "fgb",
+    ".csv": "csv",
+}
+
+
+class UnknownOutput(ServiceError, ValueError):
+    """The output's ending names no format."""
+
+
+def output_kind(path: Path) -> str:
+    """Return the format that a file's ending chooses; raise `UnknownOutput`."""
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise UnknownOutput(f"the output needs one of the endings {', '.join(_KINDS)}; got {path.name!r}")
+    if not path.parent.is_dir():
+        raise UnknownOutput(f"the output needs the directory {path.parent}, which does not exist")
+    return kind
+
+
+def write_output(collection: bytes, path: Path) -> int:
+    """Write a FeatureCollection, whole or not at all; return how many features it holds."""
+    kind = output_kind(path)
+    document = orjson.loads(collection)
+    body = collection + b"\n" if kind == "geojson" else _as(kind, document, path.stem)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(body)
+        temporary.replace(path)
+    except OSError as err:
+        temporary.unlink(missing_ok=True)
+        raise UnknownOutput(f"{path} cannot be written: {err.strerror}") from err
+    return len(document["features"])
+
+
+def _as(kind: str, document: dict[str, Any], name: str) -> bytes:
+    whole = _snapshot_of(document, name)
+    if kind == "csv":
+        return csv_bytes(whole.columns, whole.fids, whole.wkb)
+    return file_bytes(kind, whole, np.arange(len(whole)))
+
+
+def _snapshot_of(document: dict[str, Any], name: str) -> Snapshot:
+    """Return a FeatureCollection as a snapshot: columns and geometries side by side."""
+    features = document["features"]
+    texts = [orjson.dumps(one["geometry"]) if one["geometry"] else None for one in features]
+    shapes = shapely.from_geojson(np.array(texts, dtype=object))
+    names = list(features[0]["properties"]) if features else []
+    return snapshot(
+        name,
+        "responder",
+        [str(one["id"]) for one in features],
+        shapes,
+        {key: [one["properties"][key] for one in features] for key in names},
+        document.get("emberline", {}),
+        timestamp=document.get("timeStamp", ""),
+    )

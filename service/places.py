@@ -1,0 +1,101 @@
+"""What areas are called: by the streets of their incidents, by a roads layer, by their districts."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from data.errors import LayerNotFound
+from data.store import Layer, Store
+from service.parameters import HotspotInputs
+
+#: Streets in a name; more would be a list, not a name.
+MAX_STREETS = 2
+
+#: What exports write in front of a street that is only near.
+_PREFIX = re.compile(r"^(on or near|near|at|block of|\d+ block of)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Places:
+    """A name and a district for each area; None where neither is known."""
+
+    names: list[str | None]
+    districts: list[str | None]
+
+
+def named_places(
+    store: Store,
+    layer: Layer,
+    inputs: HotspotInputs,
+    shapes: npt.NDArray[np.object_],
+    streets: list[list[str]],
+) -> Places:
+    """Name each area by its commonest streets, else by the named roads that run longest in it."""
+    names = [street_name(some) for some in streets]
+    if inputs.roads:
+        along = longest_roads(store, inputs.roads, shapes)
+        names = [road or name for road, name in zip(along, names, strict=True)]
+    districts: list[str | None] = [None] * len(shapes)
+    if inputs.boundary:
+        districts = districts_of(store, inputs.boundary, shapes)
+    return Places(names, districts)
+
+
+def street_name(streets: list[str]) -> str | None:
+    """Return the name that an area's commonest streets make.
+
+    Examples
+    --------
+    >>> street_name(["On or near Mill Lane", "High Street"])
+    'Mill Lane / High Street'
+    """
+    cleaned = list(dict.fromkeys(_PREFIX.sub("", street).strip() for street in streets))
+    return " / ".join(name for name in cleaned[:MAX_STREETS] if name) or None
+
+
+def longest_roads(store: Store, layer_id: str, shapes: npt.NDArray[np.object_]) -> list[str | None]:
+    """Return the named roads with the greatest length in each area."""
+    names, lines = _named_geometries(store, layer_id, "roads")
+    found: list[str | None] = [None] * len(shapes)
+    if not len(lines) or not len(shapes):
+        return found
+    area, line = shapely.STRtree(lines).query(shapes, predicate="intersects")
+    length = shapely.length(shapely.intersection(lines[line], shapes[area]))
+    for one in range(len(shapes)):
+        mine = area == one
+        labels, inverse = np.unique(names[line[mine]], return_inverse=True)
+        total = np.bincount(inverse, length[mine], len(labels))
+        order = np.lexsort((labels, -total))
+        found[one] = street_name([str(labels[place]) for place in order[:MAX_STREETS]])
+    return found
+
+
+def districts_of(store: Store, layer_id: str, shapes: npt.NDArray[np.object_]) -> list[str | None]:
+    """Return the named polygon of the boundary layer that covers most of each area."""
+    names, polygons = _named_geometries(store, layer_id, "boundary")
+    found: list[str | None] = [None] * len(shapes)
+    if len(polygons) < 2 or not len(shapes):
+        return found
+    area, polygon = shapely.STRtree(polygons).query(shapes, predicate="intersects")
+    shared = shapely.area(shapely.intersection(polygons[polygon], shapes[area]))
+    for one in range(len(shapes)):
+        mine = np.flatnonzero(area == one)
+        if len(mine):
+            found[one] = str(names[polygon[mine[np.argmax(shared[mine])]]])
+    return found
+
+
+def _named_geometries(
+    store: Store, layer_id: str, kind: str
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    layer = store.layer(layer_id)
+    if layer.kind != kind:
+        raise LayerNotFound(f"{kind} needs a layer of kind {kind}; {layer_id!r} is of kind {layer.kind}")
+    table = store.geometries(layer_id)
+    names = np.array(table["name"].to_pylist(), dtype=object)
+    shapes = np.asarray(shapely.from_wkb(np.array(table["geometry"].to_pylist(), dtype=object)))
+    is_named = np.array([bool(name) for name in names], dtype=bool)
+    return names[is_named], shapes[is_named]

@@ -1,0 +1,161 @@
+"""From findings to published collections: snapshots of one run, what changed since the run before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from data.store import Store, StoredAnalysis, StoredSnapshot
+from service.analyses import Finding, Findings, Progress, findings
+from service.errors import InvalidParameter
+from service.parameters import INPUTS, SharedInputs, inputs_of
+from service.property_words import PROPERTY_WORDS
+from service.snapshots import Snapshot, from_blobs, snapshot, to_blobs
+
+VIEW = "responder"
+
+_DEFINITION = ("id", "method", "title", "description", "inputs")
+
+
+def definition_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an analysis definition in its one form: id, method, title, description, inputs.
+
+    `inputs` takes layers and parameters together; a file may also keep them apart as `layer`,
+    `layers` and `parameters`.
+    """
+    for name in ("id", "method"):
+        if not isinstance(given.get(name), str):
+            raise InvalidParameter(f"an analysis needs {name} as text, got {given.get(name)!r}")
+    method = given["method"]
+    if method not in INPUTS:
+        raise InvalidParameter(f"method needs one of {', '.join(INPUTS)}; got {method!r}")
+    unknown = set(given) - {*_DEFINITION, "layer", "layers", "parameters"}
+    if unknown:
+        raise InvalidParameter(
+            f"an analysis has {', '.join(_DEFINITION)}; got {', '.join(sorted(unknown))} too"
+        )
+    inputs: dict[str, Any] = {}
+    for part in ("layers", "parameters", "inputs"):
+        if not isinstance(given.get(part, {}), Mapping):
+            raise InvalidParameter(f"{part} of an analysis needs names and values, got {given[part]!r}")
+        inputs |= given.get(part, {})
+    if "layer" in given:
+        inputs["layer"] = given["layer"]
+    checked = inputs_of(method, inputs)
+    return {
+        "id": given["id"],
+        "method": method,
+        "title": str(given.get("title") or given["id"]),
+        "description": str(given.get("description") or ""),
+        "inputs": checked.model_dump(mode="json", exclude_defaults=True, exclude={"output"}),
+    }
+
+
+def publish_analysis(
+    store: Store, given: Mapping[str, Any], *, max_cells: int, progress: Progress = lambda _: None
+) -> dict[str, Any]:
+    """Run an analysis and publish its collections; nothing is kept when the run fails."""
+    definition = definition_of(given)
+    store.check_analysis_id(definition["id"])
+    inputs = inputs_of(definition["method"], definition["inputs"])
+    found = findings(definition["method"], store, inputs, max_cells=max_cells, progress=progress)
+    before = next((one for one in store.analyses() if one.id == definition["id"]), None)
+    snapshots = snapshots_of(definition, found, inputs, _areas_before(store, before, found.run))
+    store.save_analysis(definition)
+    store.publish(definition["id"], found.run, [_stored(one) for one in snapshots])
+    return {
+        "id": definition["id"],
+        "run": found.run,
+        "collections": [one.collection for one in snapshots],
+        "features": {one.collection: len(one) for one in snapshots},
+    }
+
+
+def current_run(store: Store, analysis: StoredAnalysis, *, max_cells: int) -> str:
+    """Publish the analysis anew on the data as they are; return its run."""
+    return str(publish_analysis(store, analysis.definition, max_cells=max_cells)["run"])
+
+
+def snapshots_of(
+    definition: Mapping[str, Any], found: Findings, inputs: SharedInputs, before: Snapshot | None
+) -> list[Snapshot]:
+    """Return the snapshots of a run, one per collection of the analysis."""
+    made = []
+    for finding in found.collections.values():
+        columns = dict(finding.columns)
+        if finding.suffix == "" and "previous" in columns:
+            columns |= _since_before(finding, found.timestamp, before)
+        words = definition["description"] or f"{definition['method']} of {inputs.layer}"
+        title = definition["title"] + (f": {finding.title}" if finding.suffix else "")
+        name = definition["id"] + finding.suffix
+        made.append(_snapshot(name, finding, columns, found, title, words))
+    return made
+
+
+def feature_collection(name: str, found: Findings) -> bytes:
+    """Return one collection of a run as a GeoJSON FeatureCollection with the member `emberline`."""
+    finding = found.collections[name]
+    whole = _snapshot(found.emberline["method"], finding, finding.columns, found, "", "")
+    head = {
+        "type": "FeatureCollection",
+        "timeStamp": found.timestamp,
+        "numberReturned": len(whole),
+        "emberline": whole.emberline,
+    }
+    return orjson.dumps(head)[:-1] + b',"features":[' + whole.features.rstrip(b",") + b"]}"
+
+
+def _snapshot(
+    name: str, finding: Finding, columns: Mapping[str, Any], found: Findings, title: str, words: str
+) -> Snapshot:
+    return snapshot(
+        name,
+        VIEW,
+        finding.fids,
+        finding.geometries,
+        columns,
+        found.emberline,
+        timestamp=found.timestamp,
+        title=title,
+        description=words,
+        start=finding.start,
+        end=finding.end,
+        descriptions={key: PROPERTY_WORDS[key] for key in columns if key in PROPERTY_WORDS},
+    )
+
+
+def _areas_before(store: Store, before: StoredAnalysis | None, run: str) -> Snapshot | None:
+    """Return the areas as published before this run."""
+    if before is None or before.run is None or before.run == run:
+        return None
+    return from_blobs(store.snapshot(before.id, VIEW, before.run).blobs)
+
+
+def _since_before(finding: Finding, timestamp: str, before: Snapshot | None) -> dict[str, list[str | None]]:
+    """Match areas with those of the run before by shared cells: `previous` and `since`."""
+    n = len(finding.fids)
+    if before is None or "cells" not in before.columns.column_names:
+        return {"since": [timestamp] * n, "previous": [None] * n}
+    owner = {
+        cell: row
+        for row, cells in enumerate(before.columns["cells"].to_pylist())
+        for cell in orjson.loads(cells)
+    }
+    classes, sinces = before.columns["class"].to_pylist(), before.columns["since"].to_pylist()
+    since: list[str | None] = []
+    previous: list[str | None] = []
+    for klass, cells in zip(finding.columns["class"], finding.columns["cells"], strict=True):
+        shared: dict[int, int] = {}
+        for cell in cells:
+            row = owner.get(cell)
+            if row is not None and classes[row] == klass:
+                shared[row] = shared.get(row, 0) + 1
+        best = max(shared, key=lambda row: (shared[row], -row)) if shared else None
+        previous.append(None if best is None else before.fids[best])
+        since.append(timestamp if best is None else sinces[best] or timestamp)
+    return {"since": since, "previous": previous}
+
+
+def _stored(whole: Snapshot) -> StoredSnapshot:
+    blobs = {part: text.encode() if isinstance(text, str) else text for part, text in to_blobs(whole).items()}
+    return StoredSnapshot(whole.collection, whole.view, whole.run, blobs, None)
