@@ -54,7 +54,7 @@ TIME = """
     eventdate eventdatetime startdate starttime startdatetime datetimestart
     reportdatetime reporteddatetime reportedon reportedat reporteddate reportdate datereported datetimereported
     offensedate offensestartdatetime cmplntfrdt
-    date fulldate datum data fecha dataocorrencia datahora datahoraocorrencia dataacidente dataocorr
+    date fulldate datum data fecha dataocorrencia datadaocorrencia datadofato datafato datahoradaocorrencia datahora datahoraocorrencia dataacidente dataocorr
     fechahora fechahecho fechaincidente fechaocurrencia fechadelhecho tatzeit zeitpunkt unfalldatum unfallzeit
     zeitstempel dateheure datedelaccident dateaccident horodatage datdt
     monthyear yearmonth month mes monat mois periode period
@@ -65,9 +65,32 @@ TIME = """
 TIME_OF_DAY = """
     time timeofday hora horario heure uhrzeit zeit stunde hour hrmn hhmm crashtime accidenttime collisiontime
     incidenttime eventtime timeoccurred timeocc timeofoccurrence occurredtime occurrencetime reporttime reportedtime
-    calltime alarmtime dispatchtime starttime horaocorrencia horadelhecho horahecho horaincidente cmplntfrtm
+    calltime alarmtime dispatchtime starttime horaocorrencia horadaocorrencia horadofato horadelhecho horahecho horaincidente cmplntfrtm
     unfallstunde ustunde timeofcrash timeofincident crashhour accidenthour hourofday timestr crashtm incidenttm
 """.split()
+
+#: Where no whole name fits, a column with such a word in its name is taken, unless another word speaks against it.
+TIME_WORDS = "date datetime timestamp datum fecha data".split()
+CLOCK_WORDS = "time hora heure uhrzeit hour".split()
+NOT_TIME_WORDS = """
+    update updated modified modification edit edited editdate closed close completed completion due expected birth dob
+    end ended expiry expiration source quality type format zone response travel source base id user by
+    atualizacao cierre schluss encerramento nascimento nacimiento geburt naissance
+""".split()
+FIELD_WORDS = {
+    "category": (
+        "category type nature offense offence tipo natureza categoria delito kategorie categorie".split(),
+        """
+        id code location loc place premise vehicle veh weapon road street surface area address unit victim person sex
+        gender race age weather light lighting case status source file geometry shape time date zone zip road license
+        via veiculo vitima vehiculo victima rua local lugar logradouro
+        """.split(),
+    ),
+    "severity": (
+        "severity severidade gravidade gravedad gravite schwere".split(),
+        "id date time person vehicle veh".split(),
+    ),
+}
 
 #: Columns that together make a date.
 YEAR = "year jahr ano annee an anno accidentyear crashyear incidentyear ujahr unfalljahr caseyear".split()
@@ -82,7 +105,7 @@ ID = """
     runnumber servicerequestid requestid servicerequestnumber srnumber uniquekey uniqueid uid uuid guid
     globalid dispatchno recordid recordnumber objectid objectidentifier ogcfid fid crimeid offenseid dcnumber
     rowid idacident idacidente idaccidente idocorrencia numeroocorrencia numbo idincidente folio expediente
-    unfallid unfallnummer vorgangsnummer numacc numeroaccident identifiant eresponse03 key gid stcase
+    unfallid unfallnummer vorgangsnummer vorgang aktenzeichen numacc numeroaccident identifiant eresponse03 key gid stcase
     accidentreferencenumber
 """.split()
 

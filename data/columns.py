@@ -80,7 +80,9 @@ def recognise(
     # A column serves one field; what places the incident in space and time goes first.
     taken = {c for pair in pairs[:1] for c in pair} | set(times[:1]) | set(fields.values())
     for field in ("id", "severity", "mode", "weight", "category", "street"):
-        if field not in chosen and (column := named(free, _NAMES[field], taken, empty)):
+        words = [c for c in _by_words(free, *aliases.FIELD_WORDS.get(field, ((), ()))) if c not in taken]
+        column = named(free, _NAMES[field], taken, empty) or next(iter(words), None)
+        if field not in chosen and column:
             fields[field] = column
             taken.add(column)
     return Recognised(fields, pairs, planar, geometries, times, of_day, parts, frozenset(chosen))
@@ -155,6 +157,11 @@ def _all(columns: Sequence[str], names: Sequence[str]) -> list[str]:
     return sorted((c for c in columns if places[c] < len(names)), key=lambda c: places[c])
 
 
+def _by_words(columns: Sequence[str], wanted: Sequence[str], unwanted: Sequence[str]) -> list[str]:
+    """Return the columns with a wanted word and no unwanted one in their name."""
+    return [c for c in columns if _words(c) & set(wanted) and not _words(c) & set(unwanted)]
+
+
 def _place_of_cut_name(column: str, names: Sequence[str]) -> int:
     """Return the place of the name that a shapefile cut off after ten characters; their number where none fits."""
     short = plain(column)
@@ -187,7 +194,9 @@ def _pairs(
 ) -> list[tuple[str, str]]:
     """Return the columns that go together: same place among the names, else names that differ in one word."""
     by_plain = {plain(c): c for c in reversed(columns)}
-    found = [(by_plain[a], by_plain[b]) for a, b in zip(firsts, seconds, strict=False) if {a, b} <= by_plain.keys()]
+    found = [
+        (by_plain[a], by_plain[b]) for a, b in zip(firsts, seconds, strict=False) if {a, b} <= by_plain.keys()
+    ]
     first, second = _first(columns, firsts, set()), _first(columns, seconds, set())
     if first and second and not found:
         found.append((first, second))
@@ -209,7 +218,8 @@ def _times(free: Sequence[str], chosen: Mapping[str, list[str]]) -> tuple[list[s
     if "time" in chosen:
         mapped = chosen["time"]
         return (mapped[:1], mapped[1:2], []) if len(mapped) < 3 else ([], mapped[3:4], mapped[:3])
-    times, of_day = _all(free, aliases.TIME), _all(free, aliases.TIME_OF_DAY)
+    times = [*_all(free, aliases.TIME), *_by_words(free, aliases.TIME_WORDS, aliases.NOT_TIME_WORDS)]
+    of_day = [*_all(free, aliases.TIME_OF_DAY), *_by_words(free, aliases.CLOCK_WORDS, aliases.NOT_TIME_WORDS)]
     year, month, day = (_first(free, names, set()) for names in (aliases.YEAR, aliases.MONTH, aliases.DAY))
     parts = [p for p in (year, month, day) if p] if year and month else []
     return times, of_day, parts

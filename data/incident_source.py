@@ -18,8 +18,9 @@ from data.observations import FEW_DECIMALS, Observations
 from data.plan import crs_name, make_plan
 from data.readers.raw import RawChunk, RawReject, RawSource
 from data.records import INCIDENT_SCHEMA, REJECT_SCHEMA, CleanBatch, IngestSpec, ReadReport
-from data.row_times import RowTimes, TimeReader
+from data.row_times import RowTimes, TimeReader, number_of
 from spatial.coordinates import to_wgs84
+from spatial.errors import InvalidGeometry
 from spatial.grid import cells_at
 
 Floats = NDArray[np.float64]
@@ -44,7 +45,7 @@ class IncidentSource:
         self._first = first_filled(self._chunks, raw.facts.name)
         sample = self._first[-1]
         self._plan = make_plan(sample, raw.facts, spec)
-        self._boundary = shapely.from_wkb(spec.boundary) if spec.boundary else None
+        self._boundary = _area(spec.boundary)
         self._json = RowJson()
         self._bulk = Bulk()
         self._seen = Observations()
@@ -187,6 +188,7 @@ class IncidentSource:
 
     def _close_books(self) -> None:
         report = self.report
+        self._times.close_books()
         for name, number in (self._raw.facts.counts | self._seen.counts() | self._times.counts).items():
             self.report_count(name, number)
         report.notes += [*self._raw.facts.notes, *self._plan.notes, *self._times.notes()]
@@ -196,7 +198,9 @@ class IncidentSource:
             report.notes.append(f'{number:,} labels in {name} end in a mark such as " -"; it was taken off')
         for name, number in self._seen.n_stamp_differs.items():
             if number:
-                report.notes.append(f"{number:,} rows tell another time in {name}, more than an hour away")
+                report.notes.append(
+                    f"{number_of(number, 'row')} with another time in {name}, more than an hour away"
+                )
         self._note_places()
 
     def _note_places(self) -> None:
@@ -208,13 +212,29 @@ class IncidentSource:
         self.report_count("place.far", strays.n_far)
         if strays.n_far and strays.farthest_km > 2 * strays.radius_km:
             report.notes.append(
-                f"{strays.n_far:,} rows lie far from the rest (99 % within {strays.radius_km:,.0f} km of the "
+                f"{number_of(strays.n_far, 'row')} far from the rest (99 % within {strays.radius_km:,.0f} km of the "
                 f"middle, the farthest at {strays.farthest_km:,.0f} km); they were kept"
             )
         if n := report.rejected.get("suspected_swap"):
             report.notes.append(
-                f"{n:,} rows seem to have longitude and latitude exchanged; they were rejected, not turned"
+                f"{number_of(n, 'row')} with longitude and latitude seemingly exchanged; rejected, not turned round"
             )
+
+
+def _area(wkb: bytes | None) -> shapely.Geometry | None:
+    """Return a boundary that was given as WKB.
+
+    Raises
+    ------
+    InvalidGeometry
+        If it is not an area.
+    """
+    if wkb is None:
+        return None
+    area = shapely.from_wkb(wkb, on_invalid="ignore")
+    if area is None or shapely.area(area) == 0:
+        raise InvalidGeometry("an area is needed as boundary, got something else")
+    return shapely.make_valid(area)
 
 
 def reject_table(rejects: Sequence[RawReject]) -> pa.Table:

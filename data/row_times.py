@@ -113,6 +113,14 @@ class TimeReader:
         for code in (YEAR, MONTH, DAY):
             self._count(f"time.precision.{PRECISIONS[code]}", with_time & (times.precision == code))
 
+    def close_books(self) -> None:
+        """Count what only the whole column shows."""
+        order = self._order
+        if order.is_conflicting:
+            self.counts["time.order_conflict"] = min(order.n_day_first, order.n_month_first)
+        elif order.n_open and not order.is_decided:
+            self.counts["time.order_ambiguous"] = order.n_open
+
     def notes(self) -> list[str]:
         """Return what people should know of the times."""
         if self._plan is None:
@@ -125,25 +133,27 @@ class TimeReader:
         if self._all_midnight:
             notes.append("every time is at midnight: times are known to the day only")
         sentences = {
-            "time.ambiguous": "times lie in an hour that the clock showed twice; the first was taken",
-            "time.missing": "times lie in an hour that the clock skipped; they were moved on by what it skipped",
-            "time.future": "times lie in the future",
-            "time.none": "rows have no time; they were kept without one",
-            "time.no_time_of_day": "rows have a date and no time of day; they are known to the day",
-            "time.unreadable_time_of_day": "rows have a time of day that is not readable; they are known to the day",
-            "time.precision.month": "times are known to the month only",
-            "time.precision.year": "times are known to the year only",
+            "time.ambiguous": "in an hour that the clock showed twice; the first was taken",
+            "time.missing": "in an hour that the clock skipped; they were moved on by what it skipped",
+            "time.future": "in the future",
+            "time.precision.month": "known to the month only",
+            "time.precision.year": "known to the year only",
+            "time.no_time_of_day": "without a time of day; they are known to the day",
+            "time.unreadable_time_of_day": "whose time of day is not readable; they are known to the day",
         }
-        return notes + [f"{get(code):,} {words}" for code, words in sentences.items() if get(code)]
+        notes += [
+            f"{number_of(get(code, 0), 'time')} {words}" for code, words in sentences.items() if get(code)
+        ]
+        if n := get("time.none"):
+            notes.append(f"{number_of(n, 'row')} without a time; they were kept")
+        return notes
 
     def _order_notes(self) -> list[str]:
         order, words = self._order, {True: "day before month", False: "month before day"}
         if order.is_conflicting:
             few = min(order.n_day_first, order.n_month_first)
-            self.counts["time.order_conflict"] = few
             return [f"dates are read {words[order.day_first]}; {few:,} rows seen fit the other order only"]
         if order.n_open and not order.is_decided:
-            self.counts["time.order_ambiguous"] = order.n_open
             return [
                 f"no date tells whether day or month comes first; read {words[order.day_first]} ({order.n_open:,} rows)"
             ]
@@ -211,6 +221,17 @@ class TimeReader:
             utc, local, found.precision, has_time, found.is_unreadable, found.is_out_of_range,
             ambiguous, skipped, lacks, bad,
         )  # fmt: skip
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> number_of(1, "row"), number_of(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_midnight(column: pa.ChunkedArray, order: DateOrder, *, default: bool = False) -> bool:

@@ -26,17 +26,17 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _MONTH_WORDS = (
     ("jan", "ene", "janv", "januar", "january", "enero", "janeiro", "janvier"),
-    ("feb", "fev", "fevr", "februar", "february", "febrero", "fevereiro", "fevrier", "février", "févr"),
-    ("mar", "mrz", "mär", "märz", "march", "marzo", "março", "marco", "mars"),
+    ("feb", "fev", "fevr", "februar", "february", "febrero", "fevereiro", "fevrier"),
+    ("mar", "mrz", "marz", "march", "marzo", "marco", "mars"),
     ("apr", "abr", "avr", "april", "abril", "avril"),
     ("may", "mai", "mayo", "maio"),
     ("jun", "june", "juni", "junio", "junho", "juin"),
     ("jul", "july", "juli", "julio", "julho", "juillet", "juil"),
-    ("aug", "ago", "august", "agosto", "aout", "août"),
+    ("aug", "ago", "august", "agosto", "aout"),
     ("sep", "set", "sept", "september", "septiembre", "setembro", "septembre"),
     ("oct", "okt", "out", "october", "oktober", "octubre", "outubro", "octobre"),
     ("nov", "november", "noviembre", "novembro", "novembre"),
-    ("dec", "dez", "dic", "december", "dezember", "diciembre", "dezembro", "decembre", "décembre", "déc"),
+    ("dec", "dez", "dic", "december", "dezember", "diciembre", "dezembro", "decembre"),
 )
 _MONTH_NUMBER = {word: number for number, words in enumerate(_MONTH_WORDS, start=1) for word in words}
 
@@ -47,8 +47,8 @@ _CLOCK = (
 _ZONE = r" ?(?P<zone>z|utc|gmt|(?P<sign>[+-])(?P<zone_hour>99)(?::?(?P<zone_minute>99))?)?(?: ?utc)?"
 _AT = r"(?:[t ,_@]+|, | at )"
 _TAIL = rf"(?:{_AT}{_CLOCK}{_ZONE})?"
-_WEEKDAY = r"(?:[a-zäéáç]{2,10}[.,]{0,2} )?"
-_NAME = r"(?P<name>[a-zàâäçéèêëîïôöûüß]{3,10})"
+_WEEKDAY = r"(?:[a-z]{2,10}[.,]{0,2} )?"
+_NAME = r"(?P<name>[a-z]{3,10})"
 
 _SHAPES = [
     (kind, re.compile(f"^{pattern}$"))
@@ -202,8 +202,7 @@ _CLASS_OF_BYTE = np.array(
 
 def _shapes(column: pa.ChunkedArray) -> list[_Shape]:
     """Return the rows of a text column grouped by shape; null and overlong values are in none."""
-    text = pc.utf8_trim_whitespace(column).combine_chunks()
-    text = text.cast(pa.binary())
+    text = _in_ascii(pc.utf8_trim_whitespace(column)).combine_chunks().cast(pa.binary())
     lengths = np.array(pc.binary_length(text).fill_null(0).to_numpy(), dtype=np.int64)
     result: list[_Shape] = []
     for length in np.unique(lengths[(lengths > 0) & (lengths <= WIDEST)]):
@@ -212,6 +211,13 @@ def _shapes(column: pa.ChunkedArray) -> list[_Shape]:
         characters = _matrix(block, int(length))
         result += _grouped(rows, characters)
     return result
+
+
+def _in_ascii(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return text without accents and with plain blanks, where it has others."""
+    if pc.all(pc.string_is_ascii(text)).as_py() is not False:
+        return text
+    return pc.replace_substring_regex(pc.utf8_normalize(text, form="NFKD"), r"\p{Mn}", "")
 
 
 def _matrix(block: pa.Array, width: int) -> NDArray[np.uint8]:
@@ -237,14 +243,13 @@ def _grouped(rows: NDArray[np.int64], characters: NDArray[np.uint8]) -> list[_Sh
 
 
 def _pattern(classes: NDArray[np.uint8]) -> str:
-    return classes.tobytes().decode("utf-8", "replace")
+    return classes.tobytes().decode("latin-1")
 
 
 def _recognised(pattern: str) -> tuple[str, re.Match[str] | None]:
-    if len(pattern.encode()) == len(pattern) or not re.search(r"9.*[^\x00-\x7f].*9", pattern):
-        for kind, shape in _SHAPES:
-            if match := shape.match(pattern):
-                return kind, match
+    for kind, shape in _SHAPES:
+        if match := shape.match(pattern):
+            return kind, match
     return "", None
 
 
@@ -372,7 +377,8 @@ def _zone_offset(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
         return np.zeros(len(shape.rows), np.int64)
     minutes = shape.number(match, "zone_minute") if groups.get("zone_minute") else 0
     offset = shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US
-    return np.asarray(-offset if groups["sign"] == "-" else offset, dtype=np.int64)
+    signed: NDArray[np.int64] = -offset if groups["sign"] == "-" else offset
+    return signed
 
 
 _CLOCK_SHAPE = re.compile(f"^{_CLOCK}$")

@@ -84,8 +84,10 @@ class DelimitedSource:
 
         def skip(row: pa_csv.InvalidRow) -> str:
             detail = f"needed {n_wanted} fields, got {row.actual_columns}"
-            # Numbered from the first line parsed, which is the first data row.
-            skipped.append(RawReject(row.number, "ragged_row", detail, row.text[:MOST_TEXT]))
+            # The parser counts the lines above the data too.
+            skipped.append(
+                RawReject(row.number - self._dialect.skip_lines, "ragged_row", detail, row.text[:MOST_TEXT])
+            )
             return "skip"
 
         # A file object, not a path: Arrow would unpack by the name's ending.
@@ -112,7 +114,9 @@ class DelimitedSource:
         )
 
     def _checked(self, table: pa.Table, rows: Any, rejects: list[RawReject]) -> Iterator[RawChunk]:
-        swallowed = _swallowed_lines(table, self._dialect.delimiter, len(self.facts.columns))
+        swallowed = _swallowed_lines(
+            table, self._dialect.delimiter, len(self.facts.columns), self._scan.n_quotes
+        )
         if swallowed is None:
             yield RawChunk(table, rows, None, rejects)
             return
@@ -164,18 +168,26 @@ def _row_numbers(n_rows: int, first_row: int, skipped: list[RawReject]) -> tuple
     return rows, taken
 
 
-def _swallowed_lines(table: pa.Table, delimiter: str, n_columns: int) -> Any:
+def _swallowed_lines(table: pa.Table, delimiter: str, n_columns: int, n_quotes: int) -> Any:
     """Return per row how many whole rows stand inside one of its quoted cells; None where there are none."""
     result = None
+    odd = n_quotes % 2 == 1
+    # Where all quotes close, a line break in a short row is more likely an address of several lines.
+    if not n_quotes or n_columns < (2 if odd else 4):
+        return None
     for column in table.columns:
         broken = pc.match_substring(column, "\n")
-        if not pc.any(broken).as_py() or n_columns < 2:
+        if not pc.any(broken).as_py():
             continue
         for i in np.flatnonzero(broken.fill_null(False).to_numpy(zero_copy_only=False)):
             lines = column[int(i)].as_py().split("\n")[1:]
-            rows = sum(line.count(delimiter) >= n_columns - 1 for line in lines)
-            if rows and result is None:
-                result = np.zeros(table.num_rows, np.int64)
-            if rows and result is not None:
+            rows = sum(_looks_like_row(line, delimiter, n_columns, odd=odd) for line in lines)
+            if rows:
+                result = np.zeros(table.num_rows, np.int64) if result is None else result
                 result[i] += rows
     return result
+
+
+def _looks_like_row(line: str, delimiter: str, n_columns: int, *, odd: bool) -> bool:
+    n = line.count(delimiter)
+    return n >= n_columns - 1 if odd else n == n_columns - 1

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,7 +220,7 @@ def _likeliest_delimiter(text: str) -> str:
 
 def _records(text: str, delimiter: str) -> list[tuple[list[str], int]]:
     """Return the first records and how many lines each takes, blank lines dropped from the records."""
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))
     whole = len(text) < HEAD_BYTES
     reader = csv.reader(iter(lines), delimiter=delimiter)
     records: list[tuple[list[str], int]] = []
@@ -241,15 +242,17 @@ def _header_position(records: list[tuple[list[str], int]]) -> tuple[int, int]:
     """Return which record is the header, and how many lines stand above it."""
     widths = [len(cells) for cells, _ in records]
     usual = Counter(widths).most_common(1)[0][0]
-    if usual < 3 or len(records) < 3:
+    if usual < 3 or len(records) < 3 or widths[0] == usual:
         return 0, 0
-    lines = 0
-    for position, (cells, n_lines) in enumerate(records[:20]):
-        filled = sum(bool(cell.strip()) for cell in cells)
-        if 2 * filled > usual:
-            return position, lines
-        lines += n_lines
-    return 0, 0
+    position = widths.index(usual)
+    # A header may be one name shorter than its rows; then the first whole record is a row already.
+    if widths[position - 1] == usual - 1 and any(_is_number(cell) for cell in records[position][0]):
+        position -= 1
+    return position, sum(n_lines for _, n_lines in records[:position])
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+([.,]\d+)?", cell.strip()) is not None
 
 
 def _widened(names: list[str], rows: list[list[str]]) -> tuple[list[str], str]:

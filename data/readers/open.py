@@ -15,7 +15,16 @@ from data.readers.dialect import open_text, scan_text
 from data.readers.json_items import JsonArray, JsonLines
 from data.readers.parquet import ParquetSource
 from data.readers.raw import RawSource
-from data.readers.recognise import DELIMITED, FLATGEOBUF, GEOJSON, GEOPACKAGE, JSON_ARRAY, JSON_LINES, PARQUET, SHAPEFILE
+from data.readers.recognise import (
+    DELIMITED,
+    FLATGEOBUF,
+    GEOJSON,
+    GEOPACKAGE,
+    JSON_ARRAY,
+    JSON_LINES,
+    PARQUET,
+    SHAPEFILE,
+)
 from data.readers.unpack import unpacked
 from data.readers.vector import VectorSource
 from data.records import CleanSource, IngestSpec
