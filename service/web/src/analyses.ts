@@ -16,6 +16,8 @@ export interface Context {
   side: string;
   /** The ring asked for: a number, or `auto` for 1, 2 and 3 combined. */
   k: string;
+  /** Incidents a cell on average, where an even spread is what is expected. */
+  mean: number | null;
   /** IANA name of the layer's timezone. */
   timezone: string;
   /** Whether expected counts follow a population rather than an even spread. */
@@ -85,14 +87,17 @@ export function isTorn(areas: Items, cells: Items): boolean {
 export function contextFrom(emberline: Properties, cells: Feature[]): Context {
   const parameters = objectOf(emberline, 'parameters');
   const k = parameters['k'];
+  const diagnostics = objectOf(emberline, 'diagnostics');
+  const denominator =
+    (parameters['population'] ?? null) !== null ||
+    cells.some((cell) => numberOf(cell.properties, 'relative_risk') !== null);
   return {
     alpha: numberOf(parameters, 'alpha') ?? 0.05,
     side: textOf(parameters, 'side') ?? 'hot',
-    timezone: knownZone(textOf(objectOf(emberline, 'diagnostics'), 'timezone')),
+    timezone: knownZone(textOf(diagnostics, 'timezone')),
     k: typeof k === 'number' || typeof k === 'string' ? String(k) : 'auto',
-    denominator:
-      (parameters['population'] ?? null) !== null ||
-      cells.some((cell) => numberOf(cell.properties, 'relative_risk') !== null),
+    mean: denominator ? null : numberOf(diagnostics, 'mean'),
+    denominator,
   };
 }
 
@@ -117,7 +122,7 @@ export function originFrom(emberline: Properties): [string, string][] {
   add('method', [emberline['method'], emberline['method_version']].filter(Boolean).join(' '));
   for (const layer of layersOf(emberline)) add(textOf(layer, 'kind') ?? 'layer', layer['title'] ?? layer['id']);
   for (const [name, value] of Object.entries(objectOf(emberline, 'parameters'))) {
-    if (name !== 'layer' && name !== 'output') add(name, value);
+    if (!['layer', 'output', 'significant'].includes(name)) add(name, value);
   }
   const diagnostics = objectOf(emberline, 'diagnostics');
   for (const name of ['study_area_source', 'study_area_cells', 'rows_selected', 'rows_without_time', 'outside_study_area']) {

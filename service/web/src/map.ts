@@ -43,7 +43,7 @@ const TITLE =
   'Map of hotspots. Arrow keys move it, plus and minus zoom, Enter selects what lies under the cross in the middle.';
 const MOST_BADGES = 30;
 /** Width of a cell on the screen from which its outline is drawn. */
-const OUTLINED_CELL_PX = 9;
+const OUTLINED_CELL_PX = 16;
 /** As in style.css. */
 const LEGEND_WIDTH = 280;
 const NOTHING: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };

@@ -52,7 +52,7 @@ export function cellTitle(cell: Properties): string {
 
 export function cellSentences(cell: Properties, context: Context): string[] {
   return [
-    countSentence(cell, context, 'in this cell'),
+    countSentence(cell, context, 'in this cell', context.mean),
     riskSentence(cell),
     neighbourhoodSentence(cell, context),
     chanceSentence(cell, context),
@@ -129,14 +129,15 @@ export function plural(count: number, noun: string): string {
   return `${quantity(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** p and q as figures; tiny ones as a bound. */
-export function probability(p: number): string {
-  return p < 1e-6 ? '< 0.000001' : new Intl.NumberFormat('en', { maximumSignificantDigits: 2 }).format(p);
+/** "q = 0.004", or "q < 0.000001" where more would be false precision. */
+export function figure(name: 'p' | 'q', value: number): string {
+  const text = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 }).format(value);
+  return value < 1e-6 ? `${name} < 0.000001` : `${name} = ${text}`;
 }
 
-function countSentence(feature: Properties, context: Context, where: string): string {
+function countSentence(feature: Properties, context: Context, where: string, mean: number | null = null): string {
   const count = numberOf(feature, 'count');
-  const expected = numberOf(feature, 'expected');
+  const expected = numberOf(feature, 'expected') ?? mean;
   if (count === null) return `How many incidents lie ${where} is not known.`;
   if (expected === null) return `${plural(count, 'incident')} ${where}; how many would be expected is not known.`;
   const basis = context.denominator
@@ -161,7 +162,7 @@ function areaEvidence(area: Properties): string {
   const q = numberOf(area, 'min_q');
   if (q === null) return 'How strong the evidence is, is not known.';
   return (
-    `The evidence is for its cells, not for its exact outline: in the clearest one q is ${probability(q)}. ` +
+    `The evidence is for its cells, not for its exact outline: in the clearest one ${figure('q', q)}. ` +
     `Of all cells at least as clear, ${bound(q)} are expected to be false alarms.`
   );
 }
@@ -248,7 +249,7 @@ function chanceSentence(cell: Properties, context: Context): string | null {
   const chance = method === null || method === 'exact' || method === 'monte-carlo'
     ? `If the same counts were scattered over the cells at random, ${oneIn(p)} such maps would show ${extreme} around this place`
     : `If there were no clustering, ${oneIn(p)} maps would show ${extreme} around this place by the ${methodName(method)}`;
-  return `${chance} (p = ${probability(p)}).`;
+  return `${chance} (${figure('p', p)}).`;
 }
 
 function methodName(method: string): string {
@@ -261,12 +262,12 @@ function verdictSentence(cell: Properties, context: Context): string {
   const group = groupOf(cell);
   if (group === 'none') {
     return (
-      `After allowing for all the cells that were tested (q = ${probability(q)}) this is too weak to be marked. ` +
+      `After allowing for all the cells that were tested (${figure('q', q)}) this is too weak to be marked. ` +
       'It does not show that nothing is here.'
     );
   }
   return (
-    `It is marked as ${group}: q = ${probability(q)} is within the limit of ${percent(context.alpha)}. ` +
+    `It is marked as ${group}: ${figure('q', q)}, within the limit of ${percent(context.alpha)}. ` +
     `Of all cells at least as clear, ${bound(q)} are expected to be false alarms.`
   );
 }

@@ -26,10 +26,11 @@ test('a hotspots analysis is a collection with its cells beside it', () => {
 });
 
 test('the context comes from the parameters, with their defaults', () => {
-  assert.deepEqual(contextFrom({}, []), { alpha: 0.05, side: 'hot', k: 'auto', denominator: false, timezone: 'UTC' });
+  assert.deepEqual(contextFrom({}, []), { alpha: 0.05, side: 'hot', k: 'auto', denominator: false, timezone: 'UTC', mean: null });
+  assert.equal(contextFrom({ diagnostics: { mean: 3.5 } }, []).mean, 3.5);
   assert.deepEqual(
-    contextFrom({ parameters: { alpha: 0.01, side: 'both', k: 2 }, diagnostics: { timezone: 'Europe/London' } }, [feature('a', { relative_risk: 1.2 })]),
-    { alpha: 0.01, side: 'both', k: '2', denominator: true, timezone: 'Europe/London' },
+    contextFrom({ parameters: { alpha: 0.01, side: 'both', k: 2 }, diagnostics: { timezone: 'Europe/London', mean: 3.5 } }, [feature('a', { relative_risk: 1.2 })]),
+    { alpha: 0.01, side: 'both', k: '2', denominator: true, timezone: 'Europe/London', mean: null },
   );
   assert.equal(contextFrom({ diagnostics: { timezone: 'Mars/Crater' } }, []).timezone, 'UTC');
   assert.equal(contextFrom({ parameters: { population: 'people' } }, []).denominator, true);

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Context } from '../src/analyses.ts';
 import {
-  areaLine, areaSentences, areaTitle, cellSentences, cellTitle, dataTime, oneIn, percent, plural, probability, quantity,
+  areaLine, areaSentences, areaTitle, cellSentences, cellTitle, dataTime, figure, oneIn, percent, plural, quantity,
   summary, thresholdSentence,
 } from '../src/words.ts';
 
-const CONTEXT: Context = { alpha: 0.05, side: 'hot', k: '2', denominator: false, timezone: 'UTC' };
+const CONTEXT: Context = { alpha: 0.05, side: 'hot', k: '2', denominator: false, timezone: 'UTC', mean: null };
 
 const AREA = {
   rank: 1, class: 'hot', name: 'Main St and 3rd Ave', n_cells: 7, area_km2: 0.74, count: 34, expected: 14.2, excess: 19.8,
@@ -47,8 +47,8 @@ describe('figures', () => {
     assert.equal(percent(0.034), '3.4\u00a0%');
     assert.equal(plural(1, 'cell'), '1 cell');
     assert.equal(plural(1.5, 'cell'), '1.5 cells');
-    assert.equal(probability(0.00042), '0.00042');
-    assert.equal(probability(1e-9), '< 0.000001');
+    assert.equal(figure('q', 0.00042), 'q = 0.00042');
+    assert.equal(figure('p', 1e-9), 'p < 0.000001');
   });
 });
 
@@ -57,7 +57,7 @@ describe('an area', () => {
     assert.deepEqual(areaSentences(AREA, CONTEXT), [
       '34 incidents here, where about 14 would be expected if incidents were spread evenly over the study area.',
       'That is 20 more than expected, 2.4 times as many.',
-      'The evidence is for its cells, not for its exact outline: in the clearest one q is 0.00042. ' +
+      'The evidence is for its cells, not for its exact outline: in the clearest one q = 0.00042. ' +
         'Of all cells at least as clear, fewer than 1 in 1,000 are expected to be false alarms.',
       'It holds 12\u00a0% of all incidents on 3\u00a0% of the study area (0.74 km², 7 cells).',
       'Its first incident is of Jan 4, 2023, its last of Dec 30, 2025.',
@@ -106,9 +106,15 @@ describe('a cell', () => {
       'It is judged together with the cells around it: 19 cells within 2 steps, itself included.',
       'If the same counts were scattered over the cells at random, fewer than 1 in 10,000 such maps would show so high ' +
         'a count around this place (p = 0.00008).',
-      'It is marked as hot: q = 0.004 is within the limit of 5\u00a0%. Of all cells at least as clear, at most about 1 in 250 ' +
+      'It is marked as hot: q = 0.004, within the limit of 5\u00a0%. Of all cells at least as clear, at most about 1 in 250 ' +
         'are expected to be false alarms.',
     ]);
+  });
+
+  test('without an expectation of its own is held against the mean of all cells', () => {
+    const cell = { ...CELL, expected: null };
+    assert.match(cellSentences(cell, { ...CONTEXT, mean: 3.71 })[0] ?? '', /^9 incidents in this cell, where about 3\.7 would/);
+    assert.equal(cellSentences(cell, CONTEXT)[0], '9 incidents in this cell; how many would be expected is not known.');
   });
 
   test('with combined rings says so', () => {
