@@ -15,15 +15,15 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import shapely
-from models.areas import Areas, areas
-from models.hotspots import Hotspots, hotspots
 
 from data.engine import CellCounts, Selection, cell_counts, totals
 from data.errors import LayerNotFound
 from data.store import Layer, Store
+from models.areas import Areas, areas
 from models.errors import InvalidParameter as ModelParameter
+from models.hotspots import Hotspots, hotspots
 from service.parameters import CellsInputs, HotspotInputs, SharedInputs, instants
-from service.places import named_places
+from service.places import named_places, street_of
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
@@ -101,7 +101,7 @@ def hotspot_findings(
     return Findings(
         run=emberline["run"],
         emberline=emberline,
-        timestamp=_timestamp(store, inputs, layer),
+        timestamp=_timestamp(store, inputs),
         collections={
             "areas": _area_finding(store, layer, inputs, grid, joined),
             "cells": _cell_finding(inputs, grid, found),
@@ -126,7 +126,7 @@ def cells_findings(
     }
     emberline = _emberline("cells", store, inputs, layer, grid.diagnostics)
     finding = Finding("", "Cells", columns["h3"], boundaries(grid.area.cells), columns)
-    return Findings(emberline["run"], emberline, _timestamp(store, inputs, layer), {"cells": finding})
+    return Findings(emberline["run"], emberline, _timestamp(store, inputs), {"cells": finding})
 
 
 @dataclass(frozen=True)
@@ -313,25 +313,33 @@ def _area_facts(
     if times.first_time is not None and times.last_time is not None:
         np.fmin.at(first, area[inside], times.first_time[inside].astype("datetime64[us]"))
         np.fmax.at(last, area[inside], times.last_time[inside].astype("datetime64[us]"))
-    tops = {name: _commonest(n, *asked(group=name)) for name in ("category", "street")}
-    return AreaFacts(first, last, tops["category"], tops["street"])
+    categories = _commonest(n, *asked(group="category"))
+    streets = _commonest(n, *asked(group="street"), name=street_of)
+    return AreaFacts(first, last, categories, streets)
 
 
 def _commonest(
-    n: int, counts: CellCounts, area: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], top: int = 3
+    n: int,
+    counts: CellCounts,
+    area: npt.NDArray[np.intp],
+    inside: npt.NDArray[np.bool_],
+    *,
+    name: Callable[[str], str] = str,
+    top: int = 3,
 ) -> list[list[str]]:
-    """Return the commonest labels of each area; ties in the order of the alphabet."""
+    """Return the commonest labels of each area, by their `name`; ties in the order of the alphabet."""
     labels = pa.array(counts.group).dictionary_encode()
     codes = labels.indices.fill_null(-1).to_numpy()
     named = inside & (codes >= 0)
-    size = len(labels.dictionary)
-    keys, inverse = np.unique(area[named].astype(np.int64) * max(size, 1) + codes[named], return_inverse=True)
+    used, code = np.unique(codes[named], return_inverse=True)
+    words = [name(label) for label in labels.dictionary.take(pa.array(used)).to_pylist()]
+    names, code_of_word = np.unique(np.array(words, dtype=object), return_inverse=True)
+    keys, inverse = np.unique(area[named] * max(len(names), 1) + code_of_word[code], return_inverse=True)
     summed = np.bincount(inverse, counts.count[named], len(keys)).astype(np.int64)
     found: list[list[tuple[int, str]]] = [[] for _ in range(n)]
-    words = labels.dictionary.to_pylist()
     for key, number in zip(keys.tolist(), summed.tolist(), strict=True):
-        found[key // size].append((-number, words[key % size]))
-    return [[label for _, label in sorted(some)[:top]] for some in found]
+        found[key // len(names)].append((-number, names[key % len(names)]))
+    return [[label for _, label in sorted(some) if label][:top] for some in found]
 
 
 def _category_columns(
@@ -375,12 +383,19 @@ def _refuse_denominator(inputs: HotspotInputs) -> None:
         raise ModelParameter(f"{what} needs expected counts, which this version of hotspots does not compute")
 
 
+def run_id(method: str, store: Store, inputs: SharedInputs) -> str:
+    """Return the id of a run: the digest of method, version, parameters and data. Nothing is computed."""
+    parameters = inputs.model_dump(mode="json", exclude={"output"})
+    data = [[one.id, one.data_digest] for one in _layers(store, inputs)]
+    basis = [method, METHOD_VERSIONS[method], parameters, data]
+    return hashlib.sha256(orjson.dumps(basis, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+
+
 def _emberline(
     method: str, store: Store, inputs: SharedInputs, layer: Layer, diagnostics: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the member that tells where the numbers come from; its run is the digest of all that."""
-    layers = [layer, *(store.layer(name) for name in _further_layers(inputs))]
-    parameters = inputs.model_dump(mode="json", exclude={"output", "significant"})
+    layers = _layers(store, inputs)
     told = [
         {
             "id": one.id,
@@ -392,10 +407,8 @@ def _emberline(
         }
         for one in layers
     ]
-    basis = [method, METHOD_VERSIONS[method], parameters, [[one.id, one.data_digest] for one in layers]]
-    run = hashlib.sha256(orjson.dumps(basis, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
     return {
-        "run": run,
+        "run": run_id(method, store, inputs),
         "method": method,
         "method_version": METHOD_VERSIONS[method],
         "parameters": inputs.model_dump(mode="json"),
@@ -405,11 +418,15 @@ def _emberline(
     }
 
 
+def _layers(store: Store, inputs: SharedInputs) -> list[Layer]:
+    return [_incident_layer(store, inputs.layer), *(store.layer(name) for name in _further_layers(inputs))]
+
+
 def _further_layers(inputs: SharedInputs) -> list[str]:
     names = [inputs.boundary, getattr(inputs, "roads", None), getattr(inputs, "population", None)]
     return [name for name in names if name]
 
 
-def _timestamp(store: Store, inputs: SharedInputs, layer: Layer) -> str:
-    times = [layer.data_time, *(store.layer(name).data_time for name in _further_layers(inputs))]
-    return max(times).isoformat().replace("+00:00", "Z")
+def _timestamp(store: Store, inputs: SharedInputs) -> str:
+    """Return the time of the data: when the last of the layers changed."""
+    return max(one.data_time for one in _layers(store, inputs)).isoformat().replace("+00:00", "Z")

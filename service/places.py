@@ -14,8 +14,10 @@ from service.parameters import HotspotInputs
 #: Streets in a name; more would be a list, not a name.
 MAX_STREETS = 2
 
-#: What exports write in front of a street that is only near.
-_PREFIX = re.compile(r"^(on or near|near|at|block of|\d+ block of)\s+", re.IGNORECASE)
+#: What exports write in front of a street: that it is only near, the block, the house number.
+_PREFIX = re.compile(
+    r"^((on or near|near|at)\s+)?(\d+[a-z]?(-\d+)?\s+)?((blk|block)\s+(of\s+)?)?(?=\S)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,26 @@ def named_places(
     return Places(names, districts)
 
 
+def street_of(address: str) -> str:
+    """Return the street of an address as exports write it.
+
+    Examples
+    --------
+    >>> [street_of(text) for text in ("On or near Mill Lane", "141 S 4th St", "1200 BLOCK OF W MAIN ST")]
+    ['Mill Lane', 'S 4th St', 'W MAIN ST']
+    """
+    return _PREFIX.sub("", address.strip(), count=1)
+
+
 def street_name(streets: list[str]) -> str | None:
     """Return the name that an area's commonest streets make.
 
     Examples
     --------
-    >>> street_name(["On or near Mill Lane", "High Street"])
+    >>> street_name(["Mill Lane", "High Street", "Low Street"])
     'Mill Lane / High Street'
     """
-    cleaned = list(dict.fromkeys(_PREFIX.sub("", street).strip() for street in streets))
-    return " / ".join(name for name in cleaned[:MAX_STREETS] if name) or None
+    return " / ".join(streets[:MAX_STREETS]) or None
 
 
 def longest_roads(store: Store, layer_id: str, shapes: npt.NDArray[np.object_]) -> list[str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from data.store import Store, StoredAnalysis, StoredSnapshot
-from service.analyses import Finding, Findings, Progress, findings
+from service.analyses import Finding, Findings, Progress, findings, run_id
 from service.errors import InvalidParameter
 from service.parameters import INPUTS, SharedInputs, inputs_of
 from service.property_words import PROPERTY_WORDS
@@ -71,9 +71,13 @@ def publish_analysis(
     }
 
 
-def current_run(store: Store, analysis: StoredAnalysis, *, max_cells: int) -> str:
-    """Publish the analysis anew on the data as they are; return its run."""
-    return str(publish_analysis(store, analysis.definition, max_cells=max_cells)["run"])
+def refreshed(store: Store, analysis: StoredAnalysis, *, max_cells: int) -> bool:
+    """Publish the analysis anew where its data, its method or the code changed; return whether it did."""
+    inputs = inputs_of(analysis.definition["method"], analysis.definition["inputs"])
+    if analysis.run == run_id(analysis.definition["method"], store, inputs):
+        return False
+    publish_analysis(store, analysis.definition, max_cells=max_cells)
+    return True
 
 
 def snapshots_of(

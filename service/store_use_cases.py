@@ -16,7 +16,7 @@ from service.errors import ProcessNotFound, ServiceError, UnreadableBody
 from service.ingesting import IngestOrder, ingest_features, ingest_file, result_json
 from service.methods import method_descriptions
 from service.parameters import INPUTS, inputs_of
-from service.publishing import feature_collection, publish_analysis
+from service.publishing import feature_collection, publish_analysis, refreshed
 from service.use_cases import UploadSpec
 from spatial.errors import SpatialError
 
@@ -157,11 +157,11 @@ class StoreUseCases:
             if not wanted(one.definition):
                 continue
             try:
-                run = publish_analysis(self.store, one.definition, max_cells=self.max_cells)["run"]
+                is_new = refreshed(self.store, one, max_cells=self.max_cells)
             except (DataError, ModelError, SpatialError, ServiceError) as err:
                 logger.warning("analysis %s was not refreshed: %s", one.id, err)
                 continue
-            if run != one.run:
+            if is_new:
                 self.changed()
 
 
