@@ -136,8 +136,8 @@ SEVERITY = """
 """.split()
 
 STREET = """
-    street streetname addr address incidentaddress fulladdress streetaddress location locationdescription
-    locationname locationtext blockaddress block hundredblock address100block addressblock onstreetname onstreet
+    street streetname addr address incidentaddress fulladdress streetaddress blockaddress block hundredblock address100block addressblock location locationdescription
+    locationname locationtext onstreetname onstreet
     mainstreet primarystreet roadname road primaryroad primaryrd route routename roadwayname crossstreet
     incidentlocation eventaddress locationaddress calladdress dispatchlocation escene15
     logradouro nomelogradouro rua endereco nomerua calle direccion domicilio via nombrecalle

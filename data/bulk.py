@@ -12,6 +12,9 @@ Flags = NDArray[np.bool_]
 RASTER_DEGREES = 0.01
 MOST_RASTER_CELLS = 1_000_000
 
+#: The window around most rows reaches at least this far from their middle.
+LEAST_REACH_DEGREES = 0.1
+
 #: A row is far when it lies this much farther from the middle than 99 % of the rows.
 FAR_FACTOR = 1.25
 
@@ -68,13 +71,22 @@ class Bulk:
             self._coarsen()
 
     def window(self) -> Window | None:
-        """Return the rectangle around 99 % of the rows in either direction, half as large again; None without rows."""
+        """Return the rectangle around most rows, whatever a minority does; None without rows.
+
+        Its half sides are five times the distance from the median within which 60 % of the rows lie: for
+        a normal scatter four standard deviations.
+        """
         if not len(self._keys):
             return None
         x, y = self._centres()
-        (west, east), (south, north) = (_quantiles(v, self._counts, (0.005, 0.995)) for v in (x, y))
-        pad = 0.25 * max(east - west, north - south, 0.2)
-        return Window(west - pad, south - pad, east + pad, north + pad)
+        (west, east), (south, north) = self._reach(x), self._reach(y)
+        return Window(west, south, east, north)
+
+    def _reach(self, values: Floats) -> tuple[float, float]:
+        middle = float(_quantiles(values, self._counts, (0.5,))[0])
+        spread = float(_quantiles(np.abs(values - middle), self._counts, (0.6,))[0])
+        reach = 5 * spread + LEAST_REACH_DEGREES
+        return middle - reach, middle + reach
 
     def strays(self) -> Strays:
         """Return what lies far from the rest."""

@@ -87,7 +87,9 @@ def is_swapped(lng: Floats, lat: Floats, window: Window) -> Flags:
     """Return where only the exchanged position lies with the others."""
     with np.errstate(invalid="ignore"):
         far = ~window.holds(lng, lat, margin=1.0)
-        return far & window.holds(lat, lng)
+        off_globe = (np.abs(lat) > 90) | (np.abs(lng) > 180)
+        # Off the globe nothing speaks for the position as given: then near is near enough.
+        return far & (window.holds(lat, lng) | (off_globe & window.holds(lat, lng, margin=1.0)))
 
 
 def _mark(code: NDArray[np.int8], where: Flags, reason: str) -> None:
@@ -103,7 +105,7 @@ def _lost_point(lng: Floats, lat: Floats, window: Window) -> Flags:
         return result
     x = _nearest_power(lng[candidates], window.west, window.east, 180.0)
     y = _nearest_power(lat[candidates], window.south, window.north, 90.0)
-    result[candidates] = window.holds(x, y)
+    result[candidates] = window.holds(x, y, margin=0.5)
     return result
 
 

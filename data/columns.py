@@ -63,9 +63,15 @@ def plain(name: str) -> str:
 
 
 def recognise(
-    columns: Sequence[str], mapping: Mapping[str, str], empty: frozenset[str] = frozenset()
+    columns: Sequence[str],
+    mapping: Mapping[str, str],
+    empty: frozenset[str] = frozenset(),
+    positions: frozenset[str] = frozenset(),
 ) -> Recognised:
     """Return the candidates for each incident field; columns seen `empty` come after all others.
+
+    `positions` are columns whose values are positions: they are no street, whatever their name.
+
 
     Raises
     ------
@@ -78,7 +84,7 @@ def recognise(
     pairs, planar, geometries = position_columns(free, chosen)
     times, of_day, parts = _times(free, chosen)
     # A column serves one field; what places the incident in space and time goes first.
-    taken = {c for pair in pairs[:1] for c in pair} | set(times[:1]) | set(fields.values())
+    taken = {c for pair in pairs[:1] for c in pair} | positions | set(times[:1]) | set(fields.values())
     for field in ("id", "severity", "mode", "weight", "category", "street"):
         words = [c for c in _by_words(free, *aliases.FIELD_WORDS.get(field, ((), ()))) if c not in taken]
         column = named(free, _NAMES[field], taken, empty) or next(iter(words), None)
@@ -93,6 +99,11 @@ def named(
 ) -> str | None:
     """Return the column that bears the best of the names, one that is empty only where no other does."""
     return _first([c for c in columns if c not in empty], names, taken) or _first(columns, names, taken)
+
+
+def geometry_columns(columns: Sequence[str]) -> list[str]:
+    """Return the columns named like a geometry or a pair of coordinates."""
+    return _all(columns, aliases.GEOMETRY)
 
 
 def checked_mapping(

@@ -21,7 +21,7 @@ _TRAILING = r"[\s\-–—:;,|/]+$"
 @dataclass
 class _Column:
     n_null: int = 0
-    first: object = None
+    first: pa.Scalar | None = None
     is_constant: bool = True
 
 
@@ -109,10 +109,13 @@ class Observations:
 
 def _stays_constant(column: pa.ChunkedArray, seen: _Column) -> bool:
     if seen.first is None and len(column):
-        seen.first = column[0].as_py()
+        seen.first = column[0]
     if seen.first is None:
-        return not len(column)
-    same = pc.equal(column, pa.scalar(seen.first, column.type))
+        return True
+    # Parsed JSON may change its type on the way; then it is not one value.
+    if not seen.first.is_valid or seen.first.type != column.type:
+        return False
+    same = pc.equal(column, seen.first)
     return bool(pc.all(same, skip_nulls=False).as_py())
 
 

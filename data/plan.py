@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from data.columns import Recognised, recognise
+from data import aliases
+from data.columns import Recognised, geometry_columns, named, recognise
 from data.errors import MissingField
 from data.numbers import NumberStyle, is_null, number_style, numbers
 from data.positions import Positions, from_columns, from_text, from_wkb, looks_like_position
@@ -94,18 +95,59 @@ def make_plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> Plan:
     UnknownCrs
         If the coordinates are in no system that was named.
     """
-    found = recognise(facts.columns, spec.mapping, empty_columns(sample.table))
+    positions = frozenset(c for c in geometry_columns(facts.columns) if looks_like_position(sample.table[c]))
+    found = recognise(facts.columns, spec.mapping, empty_columns(sample.table), positions)
     planar = spec.crs is not None and not is_geographic(spec.crs)
-    position, field_crs = _position(sample, found, facts, planar=planar)
+    position = _position(sample, found, facts, positions, planar=planar)
     notes: list[str] = []
-    crs = _crs(position, sample, facts, spec, field_crs, notes)
+    crs = _crs(position, sample, facts, spec, notes)
     taken = set(position.columns)
     time = _time(sample, found, taken)
     if time:
         taken |= {*time.columns, *([time.of_day] if time.of_day else [])}
     fields = {f: c for f, c in found.fields.items() if c not in taken or f in found.fixed}
+    _choose_id(fields, found, sample, facts, taken, notes)
     styles = {"weight": number_style(sample.table[fields["weight"]])} if "weight" in fields else {}
     return Plan(position, crs, time, fields, frozenset(taken | set(fields.values())), styles, notes)
+
+
+def _choose_id(
+    fields: dict[str, str],
+    found: Recognised,
+    sample: RawChunk,
+    facts: RawFacts,
+    taken: set[str],
+    notes: list[str],
+) -> None:
+    """Put a real identity in place of a running number: two exports number different rows alike."""
+    column = fields.get("id")
+    if column is None or "id" in found.fixed:
+        return
+    start = _runs_from(sample.table[column])
+    if start is None:
+        return
+    out = taken | set(fields.values())
+    others = [c for c in facts.columns if c not in out and _runs_from(sample.table[c]) is None]
+    other = named(others, aliases.ID, set(), empty_columns(sample.table))
+    if other is not None:
+        fields["id"] = other
+    elif start == 0:
+        del fields["id"]
+        notes.append(
+            f"{column} numbers the rows from 0: it was not taken as their identity (map it with --map id=…)"
+        )
+
+
+def _runs_from(column: pa.ChunkedArray) -> int | None:
+    """Return the start of a column that numbers its rows, from 0 or 1; None where it does not."""
+    head = column.slice(0, 10_000)
+    if len(head) < 3 or not (pa.types.is_string(head.type) or pa.types.is_integer(head.type)):
+        return None
+    values = numbers(head, NumberStyle()).values
+    for start in (0, 1):
+        if np.array_equal(values, np.arange(start, start + len(values))):
+            return start
+    return None
 
 
 def is_geographic(crs: str) -> bool:
@@ -132,29 +174,29 @@ def crs_name(crs: str) -> str:
 
 
 def _position(
-    sample: RawChunk, found: Recognised, facts: RawFacts, *, planar: bool
-) -> tuple[PositionPlan, str | None]:
+    sample: RawChunk, found: Recognised, facts: RawFacts, positions: frozenset[str], *, planar: bool
+) -> PositionPlan:
     mapped = bool({"lng", "lat", "x", "y", "geometry"} & found.fixed)
     if sample.geometry is not None and not mapped and not _all_null(sample.geometry):
-        return PositionPlan(()), None
+        return PositionPlan(())
     table = sample.table
     degrees = [p for p in found.pairs if _has_numbers(table, p) or mapped]
     plane = [p for p in found.planar if _has_numbers(table, p) or mapped]
-    texts = [c for c in found.geometries if mapped or looks_like_position(table[c])]
+    texts = [c for c in found.geometries if mapped or c in positions]
     if planar and plane:
-        return _pair_plan(table, plane[0], degrees=False), None
+        return _pair_plan(table, plane[0], degrees=False)
     if degrees:
-        return _pair_plan(table, degrees[0], degrees=True), None
+        return _pair_plan(table, degrees[0], degrees=True)
     if texts:
-        return PositionPlan((texts[0],)), None
+        return PositionPlan((texts[0],))
     if plane:
-        return _pair_plan(table, plane[0], degrees=False), None
+        return _pair_plan(table, plane[0], degrees=False)
     # Columns of the right name without one readable number: let the rows say so, one by one.
     for pairs, in_degrees in ((found.pairs, True), (found.planar, False)):
         if pairs:
-            return _pair_plan(table, pairs[0], degrees=in_degrees), None
+            return _pair_plan(table, pairs[0], degrees=in_degrees)
     if sample.geometry is not None:
-        return PositionPlan(()), None
+        return PositionPlan(())
     columns = ", ".join(facts.columns[:12]) + (" …" if len(facts.columns) > 12 else "")
     raise MissingField(
         f"{facts.name}: columns for longitude and latitude (or x and y, or a WKT geometry) are needed, "
@@ -185,11 +227,10 @@ def _crs(
     sample: RawChunk,
     facts: RawFacts,
     spec: IngestSpec,
-    field_crs: str | None,
     notes: list[str],
 ) -> str:
     _require_points(position, sample, facts)
-    own = facts.crs if position.is_geometry else field_crs
+    own = facts.crs if position.is_geometry else None
     if spec.crs is not None:
         is_geographic(spec.crs)
         if own and crs_name(own) != crs_name(spec.crs):
@@ -280,9 +321,9 @@ def _reads_as_parts(table: pa.Table, parts: Sequence[str]) -> bool:
     limits = ((1900, 2200), (1, 12), (1, 31))
     for column, (low, high) in zip(parts, limits, strict=False):
         values = numbers(table[column].slice(0, 5000), NumberStyle()).values
-        with np.errstate(invalid="ignore"):
-            if not ((values >= low) & (values <= high)).mean() > 0.5:
-                return False
+        told = values[np.isfinite(values)]
+        if not len(told) or ((told < low) | (told > high)).mean() > 0.1:
+            return False
     return True
 
 

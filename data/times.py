@@ -375,10 +375,10 @@ def _zone_offset(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
     groups = match.groupdict()
     if not groups.get("zone_hour"):
         return np.zeros(len(shape.rows), np.int64)
-    minutes = shape.number(match, "zone_minute") if groups.get("zone_minute") else 0
-    offset = shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US
-    signed: NDArray[np.int64] = -offset if groups["sign"] == "-" else offset
-    return signed
+    zero = np.zeros(len(shape.rows), np.int64)
+    minutes = shape.number(match, "zone_minute") if groups.get("zone_minute") else zero
+    sign = -1 if groups["sign"] == "-" else 1
+    return sign * (shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US)
 
 
 _CLOCK_SHAPE = re.compile(f"^{_CLOCK}$")
@@ -386,15 +386,10 @@ _H_SHAPE = re.compile(r"^(?P<hour>9{1,2})h(?P<minute>99)?(?:m|min)?(?:(?P<second
 
 
 def _clock_of_shape(shape: _Shape, hours_only: bool) -> tuple[NDArray[np.int64], NDArray[np.int8]] | None:
-    pattern = (
-        re.sub(r"\.0+$", "", shape.pattern) if re.fullmatch(r"9{1,4}\.0", shape.pattern) else shape.pattern
-    )
-    bare = re.fullmatch(r"9{1,4}", pattern)
-    if bare or re.fullmatch(r"9{6}", pattern):
-        number = shape.digits(0, len(pattern.split(".")[0]))
-        if re.fullmatch(r"9{4}\.0", shape.pattern) or shape.pattern.endswith(".0"):
-            number = shape.digits(0, len(shape.pattern) - 2)
-        return _from_number(number, len(pattern), hours_only)
+    # Numbers that went through a data frame end in `.0`.
+    pattern = shape.pattern[:-2] if re.fullmatch(r"9{1,6}\.9", shape.pattern) else shape.pattern
+    if re.fullmatch(r"9{1,4}|9{6}", pattern):
+        return _from_number(shape.digits(0, len(pattern)), len(pattern), hours_only)
     if re.fullmatch(r"9{4}-9{2}-9{2}[t ].*", pattern):
         # A date glued to a time of day (1899-12-30 from databases): only the clock counts.
         return _dated_clock(shape)
