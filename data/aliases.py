@@ -1,4 +1,4 @@
-"""The column names under which cities export the canonical fields. Tables only; the choice is made in columns.py.
+"""The column names under which cities export the canonical fields: tables only, chosen from in columns.py.
 
 Names are compared without case, accents, spaces and punctuation. Within a field, earlier names win.
 """
@@ -9,81 +9,85 @@ INCIDENT_FIELDS = ("id", "time", "lng", "lat", "category", "severity", "street",
 POSITION_FIELDS = ("geometry", "x", "y")
 
 LNG = """
-    lng lon longitude long londeg longdecimal longitudedecimal longitudewgs84 wgs84longitude lonwgs84 gpslongitude
-    gpslon gpslong longitudedd ddlong longitudeofincident incidentlongitude crashlongitude startlng pointlongitude
-    decimallongitude longitud longitudine laengengrad langengrad geolaenge geolon geolong xlongitude longitudex
-    xlong xlon xwgs84 lon_dd longitudelongitud coordlon coordlong dlong reportedlongitude
+    lng lon longitude long londeg longdecimal longitudedecimal longitudewgs84 wgs84longitude lonwgs84
+    xgcswgs84
+    gpslongitude gpslon gpslong longitudedd ddlong longitudeofincident incidentlongitude crashlongitude
+    startlng pointlongitude decimallongitude longitud longitudine laengengrad langengrad geolaenge geolon
+    geolong xlongitude longitudex xlong xlon xwgs84 lon_dd longitudelongitud coordlon coordlong dlong
+    reportedlongitude
 """.split()
 
 LAT = """
-    lat latitude latdeg latdecimal latitudedecimal latitudewgs84 wgs84latitude latwgs84 gpslatitude
-    gpslat latitudedd ddlat latitudeofincident incidentlatitude crashlatitude startlat pointlatitude
-    decimallatitude latitud breitengrad geobreite geolat ylatitude latitudey
-    ylat ywgs84 lat_dd latitudelatitud coordlat dlat reportedlatitude
+    lat latitude latdeg latdecimal latitudedecimal latitudewgs84 wgs84latitude latwgs84 ygcswgs84
+    gpslatitude gpslat
+    latitudedd ddlat latitudeofincident incidentlatitude crashlatitude startlat pointlatitude
+    decimallatitude latitud breitengrad geobreite geolat ylatitude latitudey ylat ywgs84 lat_dd
+    latitudelatitud coordlat dlat reportedlatitude
 """.split()
 
 X = """
-    x xcoord xcoordinate coordx xcoordinates xcoords pointx easting eastings east rechtswert linkrefx utmx xutm
-    geox xkoordinate coordenadax este stateplanex xstateplane xccoordinate
+    x xcoord xcoordinate coordx xcoordinates xcoords pointx easting eastings east rechtswert linkrefx utmx
+    xutm geox xkoordinate coordenadax este stateplanex xstateplane xccoordinate
 """.split()
 
 Y = """
-    y ycoord ycoordinate coordy ycoordinates ycoords pointy northing northings north hochwert linkrefy utmy yutm
-    geoy ykoordinate coordenaday norte stateplaney ystateplane yccoordinate
+    y ycoord ycoordinate coordy ycoordinates ycoords pointy northing northings north hochwert linkrefy
+    utmy yutm geoy ykoordinate coordenaday norte stateplaney ystateplane yccoordinate
 """.split()
 
 #: Columns that hold a whole geometry or a pair of coordinates as text.
 GEOMETRY = """
-    geometry geom wkt thegeom wktgeom wktgeometry geometrywkt geowkt shape wkbgeometry wkb geojson
-    point location location1 geolocation latlng latlon latlong latitudelongitude georeference geocodedcolumn
-    geocodedlocation geopoint geopoint2d locationpoint mappedlocation incidentpoint dispatchpoint intersectionpoint
-    coordinates coords coordenadas koordinaten coordonnees geolocalizacion escene11 thegeompoint
+    geometry geom wkt thegeom wktgeom wktgeometry geometrywkt geowkt shape wkbgeometry wkb geojson point
+    location location1 geolocation latlng latlon latlong latitudelongitude georeference geocodedcolumn
+    geocodedlocation geopoint geopoint2d locationpoint mappedlocation incidentpoint dispatchpoint
+    intersectionpoint coordinates coords coordenadas koordinaten coordonnees geolocalizacion escene11
+    thegeompoint
 """.split()
 
 #: A whole instant, best first.
 TIME = """
-    time datetime timestamp incidentdatetime incidenttime eventtime occurredat occurred occurredon occurreddatetime
-    occurrencedatetime occurencedatetime dateoccurred dateofoccurrence occurrencedate occurencedate
-    occurreddate datetimeofoccurrence
-    crashdatetime crashdate accidentdatetime collisiondatetime collisiondate accidentdate
-    incidentdate dateofincident alarmdatetime alarmdate incidentdatealarm
-    dispatchtimecallcreate dispatchtimecallarrival callcreated callcreatedat calltime calldatetime calldate
-    timecallcreate callreceived callreceiveddatetime receiveddttm receiveddatetime datetimereceived dispatchdatetime
-    dispatchtime etimes01 etimes03 dispatched
-    requesteddatetime createddate createdat createddatetime opendate openeddate opened datetimeopened
-    eventdate eventdatetime startdate starttime startdatetime datetimestart
-    reportdatetime reporteddatetime reportedon reportedat reporteddate reportdate datereported datetimereported
-    offensedate offensestartdatetime cmplntfrdt
-    date fulldate datum data fecha dataocorrencia datadaocorrencia datadofato datafato datahoradaocorrencia datahora datahoraocorrencia dataacidente dataocorr
-    fechahora fechahecho fechaincidente fechaocurrencia fechadelhecho tatzeit zeitpunkt unfalldatum unfallzeit
-    zeitstempel dateheure datedelaccident dateaccident horodatage datdt
-    monthyear yearmonth month mes monat mois periode period
-    year jahr ano annee an anno accidentyear crashyear incidentyear anodata unfalljahr ujahr caseyear occurredyear
+    time datetime timestamp incidentdatetime incidenttime eventtime occurredat occurred occurredon
+    occurreddatetime occurrencedatetime occurencedatetime dateoccurred dateofoccurrence occurrencedate
+    occurencedate occurreddate datetimeofoccurrence crashdatetime crashdate accidentdatetime
+    collisiondatetime collisiondate accidentdate incidentdate dateofincident alarmdatetime alarmdate
+    incidentdatealarm dispatchtimecallcreate dispatchtimecallarrival callcreated callcreatedat calltime
+    calldatetime calldate timecallcreate callreceived callreceiveddatetime receiveddttm receiveddatetime
+    datetimereceived dispatchdatetime dispatchtime etimes01 etimes03 dispatched requesteddatetime
+    createddate createdat createddatetime opendate openeddate opened datetimeopened eventdate
+    eventdatetime startdate starttime startdatetime datetimestart reportdatetime reporteddatetime
+    reportedon reportedat reporteddate reportdate datereported datetimereported offensedate
+    offensestartdatetime cmplntfrdt date fulldate datum data fecha dataocorrencia datadaocorrencia
+    datadofato datafato datahoradaocorrencia datahora datahoraocorrencia dataacidente dataocorr fechahora
+    fechahecho fechaincidente fechaocurrencia fechadelhecho tatzeit zeitpunkt unfalldatum unfallzeit
+    zeitstempel dateheure datedelaccident dateaccident horodatage datdt monthyear yearmonth month mes
+    monat mois periode period year jahr ano annee an anno accidentyear crashyear incidentyear anodata
+    unfalljahr ujahr caseyear occurredyear
 """.split()
 
 #: A time of day that completes a date in another column.
 TIME_OF_DAY = """
-    time timeofday hora horario heure uhrzeit zeit stunde hour hrmn hhmm crashtime accidenttime collisiontime
-    incidenttime eventtime timeoccurred timeocc timeofoccurrence occurredtime occurrencetime reporttime reportedtime
-    calltime alarmtime dispatchtime starttime horaocorrencia horadaocorrencia horadofato horadelhecho horahecho horaincidente cmplntfrtm
-    unfallstunde ustunde timeofcrash timeofincident crashhour accidenthour hourofday timestr crashtm incidenttm
+    time timeofday hora horario heure uhrzeit zeit stunde hour hrmn hhmm crashtime accidenttime
+    collisiontime incidenttime eventtime timeoccurred timeocc timeofoccurrence occurredtime occurrencetime
+    reporttime reportedtime calltime alarmtime dispatchtime starttime horaocorrencia horadaocorrencia
+    horadofato horadelhecho horahecho horaincidente cmplntfrtm unfallstunde ustunde timeofcrash
+    timeofincident crashhour accidenthour hourofday timestr crashtm incidenttm
 """.split()
 
-#: Where no whole name fits, a column with such a word in its name is taken, unless another word speaks against it.
+#: Where no whole name fits, a column with such a word in its name is taken, unless another speaks against it.
 TIME_WORDS = "date datetime timestamp datum fecha data".split()
 CLOCK_WORDS = "time hora heure uhrzeit hour".split()
 NOT_TIME_WORDS = """
-    update updated modified modification edit edited editdate closed close completed completion due expected birth dob
-    end ended expiry expiration source quality type format zone response travel source base id user by
-    atualizacao cierre schluss encerramento nascimento nacimiento geburt naissance
+    update updated modified modification edit edited editdate closed close completed completion due
+    expected birth dob end ended expiry expiration source quality type format zone response travel source
+    base id user by atualizacao cierre schluss encerramento nascimento nacimiento geburt naissance
 """.split()
 FIELD_WORDS = {
     "category": (
         "category type nature offense offence tipo natureza categoria delito kategorie categorie".split(),
         """
-        id code location loc place premise vehicle veh weapon road street surface area address unit victim person sex
-        gender race age weather light lighting case status source file geometry shape time date zone zip road license
-        via veiculo vitima vehiculo victima rua local lugar logradouro
+        id code location loc place premise vehicle veh weapon road street surface area address unit victim
+        person sex gender race age weather light lighting case status source file geometry shape time date
+        zone zip road license via veiculo vitima vehiculo victima rua local lugar logradouro
         """.split(),
     ),
     "severity": (
@@ -98,15 +102,15 @@ MONTH = "month mes monat mois accidentmonth crashmonth incidentmonth umonat unfa
 DAY = "day dia tag jour dayofmonth accidentday crashday".split()
 
 ID = """
-    id incidentid incidentneriisid incidentnerisid nerisid incidentnumber incidentno incidentnum incidentkey
-    crashid crashnumber crashno crashrecordid crashkey collisionid collisionnumber accidentid accidentnumber
-    accidentindex accidentno caseid casenumber caseno casenum reportnumber reportid eventid eventnumber eventno
-    callid callnumber calltxid cadid cadnumber cadincidentnumber dispatchinternalid masterincidentnumber
-    runnumber servicerequestid requestid servicerequestnumber srnumber uniquekey uniqueid uid uuid guid
-    globalid dispatchno recordid recordnumber objectid objectidentifier ogcfid fid crimeid offenseid dcnumber
-    rowid idacident idacidente idaccidente idocorrencia numeroocorrencia numbo idincidente folio expediente
-    unfallid unfallnummer vorgangsnummer vorgang aktenzeichen numacc numeroaccident identifiant eresponse03 key gid stcase
-    accidentreferencenumber
+    id incidentid incidentneriisid incidentnerisid nerisid incidentnumber incidentno incidentnum
+    incidentkey crashid crashnumber crashno crashrecordid crashkey collisionid collisionnumber accidentid
+    accidentnumber accidentindex accidentno caseid casenumber caseno casenum reportnumber reportid eventid
+    eventnumber eventno callid callnumber calltxid cadid cadnumber cadincidentnumber dispatchinternalid
+    masterincidentnumber runnumber servicerequestid requestid servicerequestnumber srnumber uniquekey
+    uniqueid uid uuid guid globalid dispatchno recordid recordnumber objectid objectidentifier ogcfid fid
+    crimeid offenseid dcnumber rowid idacident idacidente idaccidente idocorrencia numeroocorrencia numbo
+    idincidente folio expediente unfallid unfallnummer vorgangsnummer vorgang aktenzeichen numacc
+    numeroaccident identifiant eresponse03 key gid stcase accidentreferencenumber
 """.split()
 
 CATEGORY = """
@@ -114,39 +118,39 @@ CATEGORY = """
     dispatchincidentcode calltype calltypedescription calltypedesc callcategory eventtype eventcategory
     finalcalltype initialcalltype naturecode nature callnature incidentnature incidenttypedescription
     incidenttypedesc incidenttypeprimary inctype inctypedesc problem chiefcomplaint edispatch01
-    primarytype crimetype crimecategory offense offence offensetype offencetype offensecategory offensedescription
-    offensecategoryname offensetypename maincategory primarycategory crime crimecode ucrliteral
-    servicename servicerequesttype requesttype complainttype casetype casetitle servicetype
-    crashtype collisiontype accidenttype mannerofcollision mannercollision firstcrashtype
-    title kind classification class group label naturetype signal
-    tipo tipoacide tipoacidente tipoocorrencia tipoincidente natureza naturezaocorrencia categoria tipodelito delito
-    tipohecho causa clase clasedeaccidente claseaccidente
-    kategorie unfalltyp uart unfallart einsatzart einsatzstichwort stichwort deliktsart delikt art
-    categorie typeaccident nature_intervention motif infraction typeintervention
-    servicecode description desc descricao descripcion beschreibung
+    primarytype crimetype crimecategory offense offence offensetype offencetype offensecategory
+    offensedescription offensecategoryname offensetypename maincategory primarycategory crime crimecode
+    ucrliteral servicename servicerequesttype requesttype complainttype casetype casetitle servicetype
+    crashtype collisiontype accidenttype mannerofcollision mannercollision firstcrashtype title kind
+    classification class group label naturetype signal tipo tipoacide tipoacidente tipoocorrencia
+    tipoincidente natureza naturezaocorrencia categoria tipodelito delito tipohecho causa clase
+    clasedeaccidente claseaccidente kategorie unfalltyp uart unfallart einsatzart einsatzstichwort
+    stichwort deliktsart delikt art categorie typeaccident nature_intervention motif infraction
+    typeintervention servicecode description desc descricao descripcion beschreibung
 """.split()
 
 SEVERITY = """
     severity crashseverity severitycode accidentseverity collisionseverity incidentseverity injuryseverity
-    severitylevel kabco maxseverity maximumseverity maxinjuryseverity highestinjuryseverity mostsevereinjury
-    maxinjury crashseveritylevel crashinjuryseverity injurylevel worstinjury crashsev sev severitydesc
-    severitydescription severityofcrash crashclassification accseverity priority prioritylevel callpriority
-    gravidade severidade gravedad prioridad prioridade ukategorie unfallkategorie schwere unfallschwere
-    verletzungsschwere gravite grav priorite legalstatuscrash crashseverityid triage acuity
+    severitylevel kabco maxseverity maximumseverity maxinjuryseverity highestinjuryseverity
+    mostsevereinjury maxinjury crashseveritylevel crashinjuryseverity injurylevel worstinjury crashsev sev
+    severitydesc severitydescription severityofcrash crashclassification accseverity priority
+    prioritylevel callpriority gravidade severidade gravedad prioridad prioridade ukategorie
+    unfallkategorie schwere unfallschwere verletzungsschwere gravite grav priorite legalstatuscrash
+    crashseverityid triage acuity
 """.split()
 
 STREET = """
-    street streetname addr address incidentaddress fulladdress streetaddress blockaddress block hundredblock address100block addressblock location locationdescription
-    locationname locationtext onstreetname onstreet
-    mainstreet primarystreet roadname road primaryroad primaryrd route routename roadwayname crossstreet
-    incidentlocation eventaddress locationaddress calladdress dispatchlocation escene15
-    logradouro nomelogradouro rua endereco nomerua calle direccion domicilio via nombrecalle
+    street streetname addr address incidentaddress fulladdress streetaddress blockaddress block
+    hundredblock address100block addressblock location locationdescription locationname locationtext
+    onstreetname onstreet mainstreet primarystreet roadname road primaryroad primaryrd route routename
+    roadwayname crossstreet incidentlocation eventaddress locationaddress calladdress dispatchlocation
+    escene15 logradouro nomelogradouro rua endereco nomerua calle direccion domicilio via nombrecalle
     strasse strassenname adresse anschrift rue voie nomvoie nomrue libellevoie referencia
 """.split()
 
 MODE = """
-    mode travelmode crashmode modeoftravel roaduser roadusertype vrutype nonmotoristtype personmode
-    modo modal mododetransporte verkehrsmittel verkehrsbeteiligung modedeplacement
+    mode travelmode crashmode modeoftravel roaduser roadusertype vrutype nonmotoristtype personmode modo
+    modal mododetransporte verkehrsmittel verkehrsbeteiligung modedeplacement
 """.split()
 
 WEIGHT = "weight epdo weightedcount peso gewicht poids incidentweight".split()
@@ -167,10 +171,10 @@ VALUE_NAME = {
 FEATURE_EXTRAS: dict[str, dict[str, list[str]]] = {
     "roads": {
         "class": """
-            class roadclass functionalclass functionclass fclass funcclass highway roadtype streettype mtfcc clsrte
-            klasse strassenklasse hierarquia tipovia clase categorie
+            class roadclass functionalclass functionclass fclass funcclass highway roadtype streettype
+            mtfcc clsrte klasse strassenklasse hierarquia tipovia clase categorie
         """.split(),
-        "oneway": "oneway onewaystreet onewy directionality dir einbahn maouunica sentidounico sensunique".split(),
+        "oneway": "oneway onewaystreet onewy directionality dir einbahn sentidounico sensunique".split(),
         "level": "level zlevel layer elevationlevel zlev ebene".split(),
     },
     "sites": {"type": "type sitetype facilitytype category kind tipo typ amenity".split()},
@@ -186,24 +190,24 @@ FEATURE_EXTRAS: dict[str, dict[str, list[str]]] = {
 CELL = "cell h3 h3index h3cell h3id hexid idhex hex h3res8id h3res9id h309 h308 gridid".split()
 
 FEATURE_ID = """
-    id geoid geoid20 geoid10 code areacode wardcode gsscode fips districtcode tract blockgroup siteid facilityid
-    segmentid roadid edgeid linkid osmid streetid centerlineid objectid fid gid ogcfid globalid uid uuid h3 cell
-    idhex hexid areanumber areanumbe commarea
+    id geoid geoid20 geoid10 code areacode wardcode gsscode fips districtcode tract blockgroup siteid
+    facilityid segmentid roadid edgeid linkid osmid streetid centerlineid objectid fid gid ogcfid globalid
+    uid uuid h3 cell idhex hexid areanumber areanumbe commarea
 """.split()
 
 FEATURE_NAME = """
-    name fullname namelsad title label areaname wardname districtname neighborhood neighbourhood community municipality
-    placename place sitename facilityname streetname street stname roadname road fullstreet
-    city citytown town village county district precinct ward mun munname nome nombre nom bezeichnung strasse rua calle
-    rue logradouro siteid shedname sewershed sewershedname branch station
+    name fullname namelsad title label areaname wardname districtname neighborhood neighbourhood community
+    municipality placename place sitename facilityname streetname street stname roadname road fullstreet
+    city citytown town village county district precinct ward mun munname nome nombre nom bezeichnung
+    strasse rua calle rue logradouro siteid shedname sewershed sewershedname branch station
 """.split()
 
 #: Which number a kind's `value` is.
 FEATURE_VALUE = {
     "population": """
-        population pop totalpopulation totalpop poptotal pop2020 pop2010 pop10 pop20 popest populationserved residents
-        inhabitants poptot totpop p001001 p0010001 b01003001 b01003001e einwohner populacao poblacion habitants
-        bevolkerung bevoelkerung popcount people persons
+        population pop totalpopulation totalpop poptotal pop2020 pop2010 pop10 pop20 popest
+        populationserved residents inhabitants poptot totpop p001001 p0010001 b01003001 b01003001e
+        einwohner populacao poblacion habitants bevolkerung bevoelkerung popcount people persons
     """.split(),
     "sewersheds": "population populationserved popserved pop residents".split(),
     "roads": "aadt adt trafficvolume volume averagedailytraffic vmd tmd dtv".split(),

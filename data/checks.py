@@ -23,7 +23,7 @@ REASONS = {
     "not_finite": "finite coordinates are needed",
     "zero_coordinate": "the position is 0, 0, which is how a missing one is often written",
     "lost_decimal_point": "a coordinate has the digits of its neighbours without the decimal point",
-    "suspected_swap": "longitude and latitude seem to be exchanged: turned round, the position lies with the others",
+    "suspected_swap": "longitude and latitude seem exchanged: turned round, the row lies with the others",
     "out_of_range": "longitude within ±180 and latitude within ±90 are needed",
     "outside_boundary": "the position lies outside the boundary",
     "unreadable_time": "the time is not readable",
@@ -97,7 +97,7 @@ def _mark(code: NDArray[np.int8], where: Flags, reason: str) -> None:
 
 
 def _lost_point(lng: Floats, lat: Floats, window: Window) -> Flags:
-    """Return where a coordinate beyond its range comes back among the others when divided by a power of ten."""
+    """Return where a coordinate beyond its range lies among the others once divided by a power of ten."""
     result = np.zeros(len(lng), np.bool_)
     with np.errstate(invalid="ignore"):
         candidates = np.flatnonzero((np.abs(lng) > 180) | (np.abs(lat) > 90))

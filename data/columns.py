@@ -174,7 +174,7 @@ def _by_words(columns: Sequence[str], wanted: Sequence[str], unwanted: Sequence[
 
 
 def _place_of_cut_name(column: str, names: Sequence[str]) -> int:
-    """Return the place of the name that a shapefile cut off after ten characters; their number where none fits."""
+    """Return the place of the name that a shapefile cut to ten characters; their number where none fits."""
     short = plain(column)
     if len(column) != _SHAPEFILE_NAME_LENGTH or len(short) < _LEAST_CUT_NAME:
         return len(names)
@@ -184,7 +184,7 @@ def _place_of_cut_name(column: str, names: Sequence[str]) -> int:
 def position_columns(
     free: Sequence[str], chosen: Mapping[str, list[str]]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[str]]:
-    """Return pairs in degrees, pairs in any unit, and columns of geometries, best first; mapped ones alone."""
+    """Return pairs in degrees, pairs in any unit, and geometries, best first; mapped ones alone."""
     if chosen.get("lng"):
         return [(chosen["lng"][0], chosen["lat"][0])], [], []
     if chosen.get("x"):
@@ -203,20 +203,16 @@ def position_columns(
 def _pairs(
     columns: Sequence[str], firsts: Sequence[str], seconds: Sequence[str], one: set[str], other: set[str]
 ) -> list[tuple[str, str]]:
-    """Return the columns that go together: same place among the names, else names that differ in one word."""
-    by_plain = {plain(c): c for c in reversed(columns)}
-    found = [
-        (by_plain[a], by_plain[b]) for a, b in zip(firsts, seconds, strict=False) if {a, b} <= by_plain.keys()
-    ]
-    first, second = _first(columns, firsts, set()), _first(columns, seconds, set())
-    if first and second and not found:
-        found.append((first, second))
+    """Return the columns that go together: names that differ in one word, else the best on either side."""
     words = {c: _words(c) for c in columns}
     partners = {words[c] - other: c for c in reversed(columns) if words[c] & other}
-    for x in (c for c in columns if words[c] & one):
-        y = partners.get(words[x] - one)
-        if y is not None and (x, y) not in found:
-            found.append((x, y))
+    best_x, best_y = _all(columns, firsts), _all(columns, seconds)
+    candidates = [*best_x, *(c for c in columns if words[c] & one and c not in best_x)]
+    found = [(x, y) for x in candidates if words[x] & one and (y := partners.get(words[x] - one)) is not None]
+    if best_x and best_y and (best_x[0], best_y[0]) not in found:
+        known = {x for x, _ in found} | {y for _, y in found}
+        alone = not {best_x[0], best_y[0]} & known
+        found.insert(0 if alone else len(found), (best_x[0], best_y[0]))
     return found
 
 

@@ -254,7 +254,7 @@ def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
 def _place(
     sample: RawChunk, facts: RawFacts, chosen: dict[str, list[str]], free: list[str]
 ) -> tuple[str | None, tuple[str, str] | None, str | None]:
-    """Return the column of geometries, the pair of coordinates or the column of cells; none for the file's own."""
+    """Return the column of geometries, the pair of coordinates or the cells; none for the file's own."""
     pairs, planar, geometries = position_columns(free, chosen)
     mapped = any(chosen.get(f) for f in ("geometry", "lng", "x", "cell"))
     if sample.geometry is not None and not mapped:
@@ -271,7 +271,7 @@ def _place(
         return None, pair, None
     listed = ", ".join(facts.columns[:12]) + (" …" if len(facts.columns) > 12 else "")
     raise MissingField(
-        f"{facts.name}: a geometry (WKT, longitude and latitude, or H3 cells) is needed, found {listed[:300]}; "
+        f"{facts.name}: a geometry (WKT, coordinates or H3 cells) is needed, found {listed[:300]}; "
         "name it with --map geometry=…"
     )
 

@@ -25,7 +25,7 @@ from spatial.grid import cells_at
 
 Floats = NDArray[np.float64]
 
-#: A whole file counts as turned round when this share of the first rows lies on the globe only when exchanged.
+#: A file counts as turned round when this share of its first rows lies on the globe only once exchanged.
 _TURNED_SHARE = 0.5
 
 
@@ -212,12 +212,13 @@ class IncidentSource:
         self.report_count("place.far", strays.n_far)
         if strays.n_far and strays.farthest_km > 2 * strays.radius_km:
             report.notes.append(
-                f"{number_of(strays.n_far, 'row')} far from the rest (99 % within {strays.radius_km:,.0f} km of the "
-                f"middle, the farthest at {strays.farthest_km:,.0f} km); they were kept"
+                f"{number_of(strays.n_far, 'row')} far from the rest "
+                f"(99 % within {strays.radius_km:,.0f} km of "
+                f"the middle, the farthest at {strays.farthest_km:,.0f} km); they were kept"
             )
         if n := report.rejected.get("suspected_swap"):
             report.notes.append(
-                f"{number_of(n, 'row')} with longitude and latitude seemingly exchanged; rejected, not turned round"
+                f"{number_of(n, 'row')} seemingly with longitude and latitude exchanged; rejected, not turned"
             )
 
 
@@ -273,8 +274,9 @@ def first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
 
 
 def with_geometry(text: str | None, shape: shapely.Geometry | None) -> str:
+    """Return a row's JSON with its geometry as (shortened) WKT."""
     if shape is None:
         return text or "{}"
     wkt = shapely.to_wkt(shape, rounding_precision=-1)[:1000]
-    head = (text or "{}").rstrip("}")
+    head = (text or "{}")[:-1]
     return f'{head}{"," if len(head) > 1 else ""}"geometry":"{wkt}"}}'

@@ -1,4 +1,4 @@
-"""What a file's columns show while they are read: gaps, constants, few decimals, labels, second time stamps."""
+"""What a file's columns show while they are read: gaps, constants, few decimals, labels, second stamps."""
 
 from dataclasses import dataclass, field
 

@@ -259,7 +259,8 @@ def _require_degrees(position: PositionPlan, sample: RawChunk, facts: RawFacts) 
     if beyond > 0.5:
         raise UnknownCrs(
             f"{facts.name}: degrees or a named reference system are needed, got x from {x.min():.7g} to "
-            f"{x.max():.7g} and y from {y.min():.7g} to {y.max():.7g}; say which with --crs EPSG:… (or were decimal points lost?)"
+            f"{x.max():.7g} and y from {y.min():.7g} to {y.max():.7g}; "
+            "say which with --crs EPSG:… (or were decimal points lost?)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a row lies: from a pair of columns, a geometry or a text to x and y, and to longitude and latitude."""
+"""Where a row lies: from a pair of columns, a geometry or a text to x and y."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ from data.numbers import NumberStyle, is_null, numbers
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_PAIR = r"(?P<a>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*°?\s*[,; ]\s*(?P<b>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*°?\s*\)?\s*$"
+_DEGREES = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_PAIR = rf"(?P<a>{_DEGREES})\s*°?\s*[,; ]\s*(?P<b>{_DEGREES})\s*°?\s*\)?\s*$"
 _LAT_LNG_KEYS = (
     r"""["']?(?:latitude|lat)["']?\s*[:=]\s*["']?(?P<a>[+-]?\d+(?:\.\d+)?)""",
     r"""["']?(?:longitude|lng|long|lon)["']?\s*[:=]\s*["']?(?P<b>[+-]?\d+(?:\.\d+)?)""",
@@ -63,7 +64,7 @@ def from_wkb(column: pa.ChunkedArray) -> Positions:
 
 
 def from_text(column: pa.ChunkedArray) -> Positions:
-    """Return positions from texts: WKT, hexadecimal WKB, GeoJSON, `(lat, lng)`, or an object with latitude and longitude."""
+    """Return positions from texts: WKT, hexadecimal WKB, GeoJSON, `(lat, lng)`, objects with both."""
     if not pa.types.is_string(column.type):
         column = _as_text(column)
     text = pc.utf8_trim_whitespace(column)

@@ -75,7 +75,7 @@ class TimeReader:
         self._now = now_us()
 
     def learn(self, sample: pa.Table) -> None:
-        """Decide the order of day and month, and whether midnight means the whole day, from the column's values."""
+        """Decide the order of day and month, and whether midnight means the whole day, from the column."""
         if self._plan is None or self._plan.parts:
             return
         name = self._plan.columns[0]
@@ -155,7 +155,8 @@ class TimeReader:
             return [f"dates are read {words[order.day_first]}; {few:,} rows seen fit the other order only"]
         if order.n_open and not order.is_decided:
             return [
-                f"no date tells whether day or month comes first; read {words[order.day_first]} ({order.n_open:,} rows)"
+                f"no date tells whether day or month comes first; {order.n_open:,} rows were read "
+                f"{words[order.day_first]}"
             ]
         return [f"dates are read {words[order.day_first]}"] if order.is_decided else []
 
@@ -242,7 +243,7 @@ def _is_midnight(column: pa.ChunkedArray, order: DateOrder, *, default: bool = F
 
 
 def _writes_month_first(timezone: str | None, column: pa.ChunkedArray) -> bool:
-    """Return which order to assume where no value tells: by the halves of the day, the mark, then the zone."""
+    """Return which order to assume where no value tells: by AM and PM, the mark, then the zone."""
     if not pa.types.is_string(column.type):
         return False
     head = column.slice(0, 200)

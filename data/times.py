@@ -58,14 +58,16 @@ _SHAPES = [
         ("iso", r"(?P<year>9999)(?:\.0)?"),
         (
             "iso",
-            rf"(?P<year>9999)(?P<month>99)(?P<day>99)(?:[t ]?(?P<hour>99)(?P<minute>99)(?P<second>99)?{_ZONE})?",
+            r"(?P<year>9999)(?P<month>99)(?P<day>99)"
+            rf"(?:[t ]?(?P<hour>99)(?P<minute>99)(?P<second>99)?{_ZONE})?",
         ),
         ("compact_month", r"(?P<year>9999)(?P<month>99)"),
         ("order", rf"(?P<one>9{{1,2}})[-/. ](?P<two>9{{1,2}})[-/. ](?P<year>9999|99){_TAIL}"),
         ("iso", r"(?P<month>9{1,2})[-/.](?P<year>9999)"),
         (
             "named",
-            rf"{_WEEKDAY}(?P<day>9{{1,2}})(?:st|nd|rd|th|\.)?[- /]?(?:de )?{_NAME}\.?[- /,]*(?:de )?(?P<year>9999|99){_TAIL}",
+            rf"{_WEEKDAY}(?P<day>9{{1,2}})(?:st|nd|rd|th|\.)?[- /]?(?:de )?{_NAME}\.?"
+            rf"[- /,]*(?:de )?(?P<year>9999|99){_TAIL}",
         ),
         ("named", rf"{_WEEKDAY}{_NAME}\.?[- ](?P<day>9{{1,2}})(?:st|nd|rd|th)?,?[- ](?P<year>9999){_TAIL}"),
         ("named", rf"(?P<year>9999)[- /]{_NAME}[- /](?P<day>9{{1,2}}){_TAIL}"),
@@ -368,7 +370,8 @@ def _fraction(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
     if not match.groupdict().get("fraction"):
         return np.zeros(len(shape.rows), np.int64)
     start, end = match.span("fraction")
-    return shape.digits(start, min(end, start + 6)) * 10 ** max(0, 6 - (end - start))
+    scale = int(10 ** max(0, 6 - (end - start)))
+    return shape.digits(start, min(end, start + 6)) * scale
 
 
 def _zone_offset(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
@@ -378,7 +381,8 @@ def _zone_offset(shape: _Shape, match: re.Match[str]) -> NDArray[np.int64]:
     zero = np.zeros(len(shape.rows), np.int64)
     minutes = shape.number(match, "zone_minute") if groups.get("zone_minute") else zero
     sign = -1 if groups["sign"] == "-" else 1
-    return sign * (shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US)
+    offset: NDArray[np.int64] = sign * (shape.number(match, "zone_hour") * HOUR_US + minutes * MINUTE_US)
+    return offset
 
 
 _CLOCK_SHAPE = re.compile(f"^{_CLOCK}$")

@@ -133,8 +133,10 @@ class DelimitedSource:
     def _explained(self, err: pa.ArrowInvalid, row: int) -> str:
         name = self.facts.name
         if "straddling" in str(err):
-            return f"{name}: a row after row {row - 1} is longer than {BLOCK_BYTES >> 20} MB; is a quote unclosed?"
-        return f"{name}: not readable as {self.facts.format} after row {row - 1}: {str(err).splitlines()[0][:200]}"
+            size = BLOCK_BYTES >> 20
+            return f"{name}: a row after row {row - 1} is longer than {size} MB; is a quote unclosed?"
+        words = str(err).splitlines()[0][:200]
+        return f"{name}: not readable as {self.facts.format} after row {row - 1}: {words}"
 
 
 def encoding_name(scan: TextScan) -> str:

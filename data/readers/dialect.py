@@ -1,4 +1,4 @@
-"""How a text table is written: encoding, delimiter, where its header stands. Nothing is parsed for good here."""
+"""How a text table is written: encoding, delimiter, where its header stands."""
 
 import codecs
 import csv

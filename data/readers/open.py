@@ -29,7 +29,6 @@ from data.readers.unpack import unpacked
 from data.readers.vector import VectorSource
 from data.records import CleanSource, IngestSpec
 
-
 #: A portal's error answer is no longer than this.
 MOST_ANSWER_BYTES = 1 << 16
 

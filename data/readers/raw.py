@@ -24,7 +24,7 @@ class RawReject:
 
 @dataclass(frozen=True)
 class RawChunk:
-    """Rows as they came. `rows` numbers them (1-based, data rows); `geometry` is WKB where the format has one."""
+    """Rows as they came. `rows` numbers the data rows from 1; `geometry` is WKB where the format has one."""
 
     table: pa.Table
     rows: NDArray[np.int64]

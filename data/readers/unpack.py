@@ -103,7 +103,8 @@ def _data_member(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
         tables = [m for m in data if Path(m.filename).suffix.lower() != ".txt"]
         if len(tables) != 1:
             raise UnreadableFile(
-                f"{name}: one data file is needed, the zip holds {len(data)}: {_listed(data)}; unpack it and give one"
+                f"{name}: one data file is needed, the zip holds {len(data)}: {_listed(data)}; "
+                "unpack it and give one"
             )
         data = tables
     return data[0]
@@ -158,7 +159,8 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, packed_bytes: int, na
             written += len(block)
             if written > RATIO_FROM_BYTES and written > MOST_RATIO * max(1, packed_bytes):
                 raise UnreadableFile(
-                    f"{name}: data are needed, this unpacks to more than {MOST_RATIO} times its size (an archive bomb?)"
+                    f"{name}: data are needed, this unpacks to more than {MOST_RATIO} times its size "
+                    "(an archive bomb?)"
                 )
             if written % (64 * _COPY_BYTES) < len(block):
                 _require_room(written, target.parent, name, written)

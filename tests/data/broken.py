@@ -1,6 +1,7 @@
+# ruff: noqa: E501
 """Broken and odd files, made from code: what a city's export can look like on a bad day.
 
-`BROKEN` says of each what must come of it: one error with these words, or rows counted as accepted and rejected.
+`BROKEN` says of each what must come of it: one error with these words, or rows accepted and rejected.
 `write_broken` puts all of them into a directory.
 """
 

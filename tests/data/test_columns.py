@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Which column is which: real headers, priorities, mappings."""
 
 import pytest

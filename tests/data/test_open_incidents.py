@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The door for incidents: every format gives the same rows; dialects, positions, times and rejects are told."""
 
 import gzip
