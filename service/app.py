@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service import errors
+from service import errors, wiring
 from service.catalog import Catalog
 from service.context import Backend, Context
 from service.middleware import Cors, RequestLog, TrustedProxies
@@ -24,7 +24,7 @@ def create_app(
     *,
     catalog: Catalog | None = None,
     use_cases: UseCases | None = None,
-    open_backend: Callable[[Settings], Backend] | None = None,
+    open_backend: Callable[[Settings], Backend] = wiring.open_backend,
     static_folder: Path = STATIC_FOLDER,
 ) -> FastAPI:
     """Return the application.
@@ -34,10 +34,8 @@ def create_app(
     settings = settings or Settings()
     if catalog is not None and use_cases is not None:
         backend = Backend(catalog, use_cases)
-    elif open_backend is not None:
-        backend = open_backend(settings)
     else:
-        raise TypeError("create_app needs catalog and use_cases, or open_backend")
+        backend = open_backend(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -47,7 +45,6 @@ def create_app(
     app = FastAPI(
         title=settings.title,
         lifespan=lifespan,
-        root_path=settings.root_path,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -58,12 +55,13 @@ def create_app(
         settings, backend.catalog, backend.use_cases, ByteCache(settings.response_cache_bytes)
     )
     for part in (landing, collections, items, processes, layers, map_page):
-        # Put in place as they are: an included router hides its routes' templates from the log.
+        # Put in place as they are: an included router would hide what OPTIONS and the log look up.
         app.router.routes.extend(part.router.routes)
     errors.install(app)
+    app.add_middleware(RequestLog, router=app.router)
     app.add_middleware(Cors, router=app.router)
-    app.add_middleware(RequestLog)
-    app.add_middleware(TrustedProxies, addresses=settings.trusted_proxies)
+    if settings.trusted_proxies:
+        app.add_middleware(TrustedProxies, addresses=settings.trusted_proxies)
     return app
 
 
@@ -72,6 +70,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
+        "root_path": settings.root_path,
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,

@@ -7,7 +7,6 @@ ServiceError
 ├── CollectionNotFound      404
 ├── FeatureNotFound         404
 ├── ProcessNotFound         404
-├── AnalysisNotFound        404
 ├── JobNotFound             404
 ├── CrossOriginWrite        403
 ├── NotAcceptable           406
@@ -34,10 +33,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from data.errors import (
+    AnalysisNotFound,
     DataError,
     InvalidFilter,
     LayerExists,
     LayerNotFound,
+    SnapshotNotFound,
     StoreLocked,
     StoreUnavailable,
 )
@@ -83,10 +84,6 @@ class FeatureNotFound(ServiceError, LookupError):
 
 class ProcessNotFound(ServiceError, LookupError):
     """No process has this id."""
-
-
-class AnalysisNotFound(ServiceError, LookupError):
-    """No analysis has this id."""
 
 
 class JobNotFound(ServiceError, LookupError):
@@ -153,6 +150,7 @@ STATUS: dict[type[Exception], int] = {
     NonLoopbackRefused: 500,
     InvalidFilter: 400,
     LayerNotFound: 404,
+    SnapshotNotFound: 404,
     LayerExists: 409,
     StoreLocked: 503,
     StoreUnavailable: 503,

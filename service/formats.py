@@ -81,7 +81,11 @@ def file_bytes(kind: str, whole: Snapshot, rows: NDArray[np.int64]) -> bytes:
     """Return features as a file of `kind`: `parquet`, `fgb` or `gpkg`."""
     taken = pa.array(rows)
     shapes = shapely.from_wkb(np.asarray(whole.wkb.take(taken).to_pylist(), dtype=object)).reshape(-1)
-    frame = whole.columns.take(taken).to_pandas()
+    table = whole.columns.take(taken)
+    if "id" not in table.column_names:
+        ids = pa.array([whole.fids[row] for row in rows.tolist()], pa.string())
+        table = table.add_column(0, "id", ids)
+    frame = table.to_pandas()
     return frame_bytes(kind, frame, shapes, whole.geometry_kind, whole.collection, whole.timestamp)
 
 

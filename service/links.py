@@ -48,9 +48,8 @@ def path_to(base: str, *parts: str) -> str:
 def with_query(href: str, query: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:
     """Return the address with a query, credentials left out: links get passed on."""
     pairs = query.items() if isinstance(query, Mapping) else query
-    text = urlencode(
-        [(name, value) for name, value in pairs if name not in CREDENTIAL_PARAMETERS], safe=":/,."
-    )
+    kept = [(name, value) for name, value in pairs if name not in CREDENTIAL_PARAMETERS]
+    text = urlencode(kept, safe=":/,.") if kept else ""
     return f"{href}?{text}" if text else href
 
 
@@ -58,12 +57,12 @@ def self_and_alternates(
     href: str, query: Mapping[str, str], chosen: str, offered: Mapping[str, str]
 ) -> list[Link]:
     """Return `self` for the chosen format and `alternate` for the others; `offered` is f → media type."""
-    links = []
+    links = [link(with_query(href, query), "self", offered[chosen], "This document")]
+    others = with_query(href, {name: value for name, value in query.items() if name != "f"})
+    others += "&f=" if "?" in others else "?f="
     for name, media_type in offered.items():
-        rel = "self" if name == chosen else "alternate"
-        given = dict(query) if rel == "self" else {**query, "f": name}
-        title = "This document" if rel == "self" else f"This document as {name}"
-        links.append(link(with_query(href, given), rel, media_type, title))
+        if name != chosen:
+            links.append(link(others + name, "alternate", media_type, f"This document as {name}"))
     return links
 
 

@@ -20,8 +20,10 @@ _ALLOWED_HEADERS = "Accept, Authorization, Content-Type, If-None-Match, Prefer, 
 class RequestLog:
     """Give each request an id, log one line for it, and answer 500 without detail when it breaks."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, router: Router) -> None:
         self.app = app
+        self.router = router
+        self._templates: dict[object, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -45,7 +47,7 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_and_note)
         except Exception:
-            log.exception("%s %s failed, request %s", scope["method"], _template(scope), request_id)
+            log.exception("%s %s failed, request %s", scope["method"], self._template(scope), request_id)
             if status:
                 raise
             await internal_problem(request_id, scope["path"])(scope, receive, send_and_note)
@@ -55,12 +57,19 @@ class RequestLog:
             logging.ERROR if status >= 500 else logging.INFO,
             "%s %s %d %.1f ms n=%s id=%s",
             scope["method"],
-            _template(scope),
+            self._template(scope),
             status,
             took_ms,
             state.get("n_features", "-"),
             request_id,
         )
+
+    def _template(self, scope: Scope) -> str:
+        """Return the path of the route that answered, without what a client put into it."""
+        if not self._templates:
+            for route in self.router.routes:
+                self._templates[getattr(route, "endpoint", None)] = str(getattr(route, "path", "-"))
+        return self._templates.get(scope.get("endpoint"), "-")
 
 
 class Cors:
@@ -136,8 +145,3 @@ class TrustedProxies:
             changed["root_path"] = prefix
             changed["path"] = prefix + scope["path"]
         return changed
-
-
-def _template(scope: Scope) -> str:
-    route = scope.get("route")
-    return str(getattr(route, "path", "-"))

@@ -398,6 +398,8 @@ _UPLOAD_PARAMETERS = [
     _query("map", {"type": "array", "items": _TEXT}, "field=column, may come several times", explode=True),
     _query("crs", _TEXT, "Coordinate reference system of the file, such as EPSG:2223"),
     _query("timezone", _TEXT, "IANA name of the zone of local times"),
+    _query("boundary", _TEXT, "Layer outside of whose area rows are rejected"),
+    _query("title", _TEXT, "Title of the layer"),
     _query("drop_duplicates", {"type": "boolean", "default": False}, "Drop equal rows of the file"),
     _query("replace", {"type": "boolean", "default": False}, "Put the file in the place of the layer's rows"),
 ]

@@ -151,10 +151,10 @@ def _integer(name: str, text: str, *, least: int) -> int:
 def _typed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
     """Return the value a filter compares with, of the property's type."""
     kind = schema.get("type", "string")
-    if kind == "string" and schema.get("format") == "date-time":
-        span = parse_datetime(text, name)
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=span.start or 0)
     try:
+        if kind == "string" and schema.get("format") == "date-time":
+            span = parse_datetime(text, name)
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=span.start or 0)
         if kind == "string" and schema.get("format") == "date":
             return date.fromisoformat(text)
         if kind == "boolean":

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     response_cache_bytes: int = Field(default=64 * 2**20, ge=0)
     """Memory for compressed pages and downloads that may be asked for again, in bytes."""
 
+    snapshot_cache_bytes: int = Field(default=512 * 2**20, ge=0)
+    """Memory for snapshots that were read from the store, in bytes; the newest always stays."""
+
     snapshot_grace_minutes: int = Field(default=15, ge=0)
     """How long a superseded snapshot stays readable, in minutes."""
 

@@ -74,7 +74,7 @@ class Snapshot:
         """The run that made it; the snapshot's own id where no run is named."""
         return str(self.emberline.get("run") or self.id)
 
-    @property
+    @cached_property
     def n_bytes(self) -> int:
         """Roughly what it holds in memory, for a bounded cache."""
         fids = sum(map(len, self.fids)) + 60 * len(self.fids)
@@ -404,10 +404,10 @@ def _microseconds(times: ArrayLike | None) -> NDArray[np.int64] | None:
 
 def _geometry_kind(shapes: NDArray[np.object_]) -> str | None:
     """Name the one GeoJSON type that holds all geometries; ``Geometry`` when they are of several kinds."""
-    names = {shape.geom_type for shape in shapes if shape is not None}
+    names = {str(shape.geom_type) for shape in shapes if shape is not None}
     if len(names) > 1 and len({name.removeprefix("Multi") for name in names}) == 1:
         return next(name for name in names if name.startswith("Multi"))
-    return str(names.pop()) if len(names) == 1 else "Geometry"
+    return names.pop() if len(names) == 1 else "Geometry"
 
 
 def _digest(
@@ -452,7 +452,11 @@ def _mask(
 def _equals(column: pa.ChunkedArray, value: Any) -> NDArray[np.bool_]:
     if pa.types.is_null(column.type):
         return np.zeros(len(column), dtype=bool)
-    equal = pc.equal(column, pa.scalar(value, column.type))
+    try:
+        wanted = pa.scalar(value, column.type)
+    except (pa.ArrowInvalid, OverflowError):  # beyond what the column can hold
+        return np.zeros(len(column), dtype=bool)
+    equal = pc.equal(column, wanted)
     return np.asarray(pc.fill_null(equal, False).to_numpy(), dtype=bool)
 
 

@@ -15,6 +15,8 @@ class UploadSpec:
     mapping: dict[str, str] = field(default_factory=dict)
     crs: str | None = None
     timezone: str | None = None
+    boundary: str | None = None
+    title: str = ""
     drop_duplicates: bool = False
     replace: bool = False
 

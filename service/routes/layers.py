@@ -23,7 +23,16 @@ from service.use_cases import UploadSpec
 
 router = APIRouter()
 
-_UPLOAD_PARAMETERS = ("filename", "kind", "map", "crs", "timezone", "drop_duplicates", "replace")
+_UPLOAD_PARAMETERS = (
+    "filename",
+    "kind",
+    "title",
+    "crs",
+    "timezone",
+    "boundary",
+    "drop_duplicates",
+    "replace",
+)
 
 
 @reads(router, "/layers")
@@ -111,6 +120,8 @@ def _upload_spec(params: QueryParams) -> UploadSpec:
         mapping=dict(_pair(text) for text in mapping),
         crs=given.get("crs"),
         timezone=given.get("timezone"),
+        boundary=given.get("boundary"),
+        title=given.get("title", ""),
         drop_duplicates=parse_flag("drop_duplicates", given.get("drop_duplicates", "false")),
         replace=parse_flag("replace", given.get("replace", "false")),
     )

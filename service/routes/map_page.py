@@ -38,7 +38,10 @@ def map_file(request: Request) -> Response:
     root = map_folder(request)
     if not (root / "index.html").is_file():
         raise PageNotBuilt("the map page has not been built; `make setup` builds it")
-    file = (root / (request.path_params["name"] or "index.html")).resolve()
+    name = request.path_params["name"] or "index.html"
+    if "\0" in name:
+        raise HTTPException(404)
+    file = (root / name).resolve()
     if not file.is_relative_to(root) or not file.is_file():
         raise HTTPException(404)
     media_type = guess_type(file.name)[0] or "application/octet-stream"

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from data.errors import LayerNotFound
+from data.errors import AnalysisNotFound, LayerNotFound
 from service.catalog import CollectionInfo, LayerPage, info_of
-from service.errors import AnalysisNotFound, CollectionNotFound, FeatureNotFound, SnapshotGone
+from service.errors import CollectionNotFound, FeatureNotFound, SnapshotGone
 from service.snapshots import Bbox, Interval, Snapshot, page, snapshot
 from service.use_cases import UploadSpec
 
@@ -141,10 +142,10 @@ class NotingUseCases:
         return self.analyses()[0]
 
 
-def cells(
-    n: int, *, collection: str = "cells", run: str = "run-1", center: tuple[float, float] = (-111.9, 33.4)
-) -> Snapshot:
-    """Return n made hexagons in rows, with properties like those of hotspots."""
+def hexagons(
+    n: int, center: tuple[float, float] = (-111.9, 33.4)
+) -> tuple[NDArray[np.object_], list[str], dict[str, Any]]:
+    """Return n made hexagons in rows, their ids, and properties like those of hotspots."""
     rng = np.random.default_rng(n)
     across = max(int(np.sqrt(n)), 1)
     columns, rows = np.arange(n) % across, np.arange(n) // across
@@ -155,12 +156,11 @@ def cells(
     shapes = np.asarray(shapely.polygons(np.stack([x, y], axis=1)[:, None, :] + ring))
     ids = [f"89{row:013x}" for row in range(n)]
     z = rng.normal(size=n)
-    risk = np.where(np.arange(n) % 3 == 0, np.nan, rng.random(n))
     properties = {
         "h3": ids,
         "count": rng.poisson(3, n),
         "expected": np.full(n, 3.0),
-        "relative_risk": risk,
+        "relative_risk": np.where(np.arange(n) % 3 == 0, np.nan, rng.random(n)),
         "ring": np.ones(n, dtype=np.int64),
         "neighbors": np.full(n, 7),
         "edge": np.arange(n) % 5 == 0,
@@ -171,6 +171,14 @@ def cells(
         "class": np.where(z > 2, "hot", "none"),
         "p_method": ["exact"] * n,
     }
+    return shapes, ids, properties
+
+
+def cells(
+    n: int, *, collection: str = "cells", run: str = "run-1", center: tuple[float, float] = (-111.9, 33.4)
+) -> Snapshot:
+    """Return made hexagons as a collection of cells."""
+    shapes, ids, properties = hexagons(n, center)
     emberline = {"run": run, "method": "hotspots", "parameters": {"resolution": 9}, "data_version": "1"}
     return snapshot(
         collection,
