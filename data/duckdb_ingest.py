@@ -5,6 +5,7 @@ file. All of it happens in SQL on a temporary table, so that memory stays bounde
 transaction.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ from data.records import CleanSource
 #: repeats the id of a row with other content.
 MAX_ID_CONFLICTS = 0.10
 MIN_ROWS_TO_DOUBT = 20
+
+#: Identity of a row without a source id, as long as no equal row came before it; and the digest of a
+#: row's identity and content, from which the layer's digest is mixed.
+_DIGEST_ID = "left(digest, 20) || '-1'"
+_CONTENT = "md5_number_lower(stage.id || ':' || digest)"
 
 BOX = ("west", "south", "east", "north")
 
@@ -80,6 +86,7 @@ class StagedFile:
         self, table: str, ingest: int, *, id_is_mapped: bool, drop_duplicates: bool, next_ordinal: int
     ) -> Counts:
         """Give every staged row its identity and merge the rows into the layer's table."""
+        self._find_repeats()
         conflicts = self._id_conflicts()
         refused = (
             not id_is_mapped
@@ -87,52 +94,49 @@ class StagedFile:
             and conflicts > MAX_ID_CONFLICTS * self.n_rows
         )
         if refused:
-            self.connection.execute("UPDATE stage SET source_id = NULL")
-        self._identify()
-        equal_rows = self._number("SELECT count(*) FROM named WHERE repeat > 1 AND source_id IS NULL")
+            self.connection.execute(f"UPDATE stage SET source_id = NULL, id = {_DIGEST_ID}")
+            self._find_repeats()
+        self._number_repeats()
+        equal_rows = self._count("FROM stage WHERE repeat > 1 AND source_id IS NULL")
         accepted, duplicate, updated = self._merge(table, ingest, drop_duplicates, next_ordinal)
         self.connection.execute("INSERT INTO rejects SELECT $1, * FROM staged_rejects", [ingest])
         return Counts(accepted, self.n_rejected, duplicate, updated, equal_rows, conflicts, refused)
 
     def drop(self) -> None:
         """Remove the temporary tables."""
-        for name in ("named", "stage", "staged_rejects", "fates"):
+        for name in ("repeated", "stage", "staged_rejects", "fates"):
             self.connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
-    def _id_conflicts(self) -> int:
-        """Return the rows whose source id also stands on a later row with other content."""
-        return self._number(
-            "SELECT coalesce(sum(contents - 1), 0) FROM (SELECT count(DISTINCT (d1, d2)) AS contents"
-            " FROM stage WHERE source_id IS NOT NULL GROUP BY source_id HAVING count(*) > 1)"
+    def _find_repeats(self) -> None:
+        """Make `repeated`: the ids that stand on more than one row. Most files have few."""
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE repeated AS SELECT id FROM stage GROUP BY id HAVING count(*) > 1"
         )
 
-    def _identify(self) -> None:
-        """Make `named`: id, content digest and the ordinal among rows of the same identity.
+    def _id_conflicts(self) -> int:
+        """Return the rows whose source id also stands on a row with other content."""
+        return self._count(
+            "FROM (SELECT DISTINCT id, digest FROM stage SEMI JOIN repeated USING (id)"
+            " WHERE source_id IS NOT NULL)",
+            "count(*) - count(DISTINCT id)",
+        )
 
-        With a source id the last row of the file is ordinal 1 (it counts); without, equal rows are
-        numbered in file order. Only repeated rows go through the window, for most files have few.
+    def _number_repeats(self) -> None:
+        """Give the rows of one id their numbers: 1 is the row that counts.
+
+        With a source id that is the last row of the file; equal rows without one are numbered in file
+        order, and each number is an identity of its own.
         """
+        if not self._count("FROM repeated"):
+            return
         self.connection.execute(
             """
-            CREATE OR REPLACE TEMP TABLE named AS
-            WITH repeated AS (
-                SELECT key FROM (SELECT coalesce(source_id, d1 || ':' || d2) AS key FROM stage)
-                GROUP BY key HAVING count(*) > 1),
-            numbered AS (
-                SELECT pos, row_number() OVER (
-                    PARTITION BY source_id, CASE WHEN source_id IS NULL THEN d1 END,
-                                 CASE WHEN source_id IS NULL THEN d2 END
-                    ORDER BY CASE WHEN source_id IS NULL THEN pos ELSE -pos END) AS repeat
-                FROM stage
-                WHERE coalesce(source_id, d1 || ':' || d2) IN (SELECT key FROM repeated)),
-            identified AS (
-                SELECT stage.pos, source_id, d1, d2, coalesce(repeat, 1) AS repeat,
-                    coalesce(source_id,
-                             lpad(lower(hex(d1)), 16, '0') || left(lpad(lower(hex(d2)), 16, '0'), 4)
-                             || '-' || coalesce(repeat, 1)) AS id
-                FROM stage LEFT JOIN numbered USING (pos))
-            SELECT pos, source_id, repeat, id, md5_number_lower(id || ':' || d1 || ':' || d2) AS content
-            FROM identified
+            UPDATE stage SET repeat = numbered.repeat,
+                id = CASE WHEN source_id IS NULL THEN left(digest, 20) || '-' || numbered.repeat ELSE id END
+            FROM (SELECT pos, row_number() OVER (
+                      PARTITION BY id ORDER BY CASE WHEN source_id IS NULL THEN pos ELSE -pos END) AS repeat
+                  FROM stage SEMI JOIN repeated USING (id)) AS numbered
+            WHERE stage.pos = numbered.pos AND numbered.repeat > 1
             """
         )
 
@@ -144,30 +148,24 @@ class StagedFile:
         The last row of a source id decides its fate against the store. The earlier rows of that id are
         duplicates where they say the same or where the deciding row is one; else they were updated.
         """
-        self.connection.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE fates AS
-            WITH deciding AS (
-                SELECT named.pos, named.id, named.content, named.source_id,
-                    CASE WHEN stored.id IS NULL THEN 'accepted'
-                         WHEN stored.content = named.content THEN 'duplicate' ELSE 'updated' END AS fate
-                FROM named LEFT JOIN {table} AS stored USING (id)
-                WHERE named.repeat = 1 OR (named.source_id IS NULL AND NOT $1))
-            SELECT pos, id, content, fate FROM deciding
-            UNION ALL
-            SELECT named.pos, NULL, NULL,
-                CASE WHEN named.source_id IS NULL OR deciding.fate = 'duplicate'
-                          OR named.content = deciding.content THEN 'duplicate' ELSE 'updated' END
-            FROM named LEFT JOIN deciding ON named.source_id = deciding.source_id
-            WHERE named.repeat > 1 AND (named.source_id IS NOT NULL OR $1)
-            """,
-            [drop_duplicates],
+        is_new_layer = not self._count(f"FROM {table}")
+        n_repeats = self._count(
+            "FROM stage WHERE repeat > 1 AND (source_id IS NOT NULL OR $1)", parameters=[drop_duplicates]
         )
         columns = ", ".join(row_columns(self.kind))
+        if is_new_layer and not n_repeats:
+            # The commonest case needs no join and no sort.
+            self.connection.execute(
+                f"INSERT INTO {table} (ordinal, id, content, ingest, {columns})"
+                f" SELECT $1 + pos, id, {_CONTENT}, $2, {columns} FROM stage",
+                [next_ordinal, ingest],
+            )
+            return self.n_rows, 0, 0
+        self._decide(table, drop_duplicates)
         self.connection.execute(
             f"""
             INSERT INTO {table} (ordinal, id, content, ingest, {columns})
-            SELECT $1 + row_number() OVER (ORDER BY pos) - 1, id, fates.content, $2, {columns}
+            SELECT $1 + row_number() OVER (ORDER BY pos) - 1, stage.id, fates.content, $2, {columns}
             FROM fates JOIN stage USING (pos) WHERE fate = 'accepted' ORDER BY pos
             """,
             [next_ordinal, ingest],
@@ -176,8 +174,8 @@ class StagedFile:
         self.connection.execute(
             f"""
             UPDATE {table} SET content = incoming.content, ingest = $1, {settings}
-            FROM (SELECT id, fates.content, {columns} FROM fates JOIN stage USING (pos)
-                  WHERE fate = 'updated' AND id IS NOT NULL) AS incoming
+            FROM (SELECT stage.id, fates.content, {columns} FROM fates JOIN stage USING (pos)
+                  WHERE fate = 'updated' AND decides) AS incoming
             WHERE {table}.id = incoming.id
             """,
             [ingest],
@@ -185,8 +183,31 @@ class StagedFile:
         fates = dict(self.connection.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
         return fates.get("accepted", 0), fates.get("duplicate", 0), fates.get("updated", 0)
 
-    def _number(self, sql: str) -> int:
-        row = self.connection.execute(sql).fetchone()
+    def _decide(self, table: str, drop_duplicates: bool) -> None:
+        """Make `fates`: what becomes of each row, and whether the row decided it."""
+        self.connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE fates AS
+            WITH deciding AS (
+                SELECT stage.pos, stage.id, {_CONTENT} AS content,
+                    CASE WHEN stored.id IS NULL THEN 'accepted'
+                         WHEN stored.content = {_CONTENT} THEN 'duplicate' ELSE 'updated' END AS fate
+                FROM stage LEFT JOIN (SELECT id, content FROM {table}) AS stored ON stored.id = stage.id
+                WHERE repeat = 1 OR (source_id IS NULL AND NOT $1))
+            SELECT pos, content, fate, true AS decides FROM deciding
+            UNION ALL
+            SELECT stage.pos, {_CONTENT},
+                CASE WHEN source_id IS NULL OR deciding.fate = 'duplicate' OR {_CONTENT} = deciding.content
+                     THEN 'duplicate' ELSE 'updated' END,
+                false
+            FROM stage LEFT JOIN deciding ON stage.source_id = deciding.id
+            WHERE repeat > 1 AND (source_id IS NOT NULL OR $1)
+            """,
+            [drop_duplicates],
+        )
+
+    def _count(self, what: str, measure: str = "count(*)", parameters: Sequence[object] = ()) -> int:
+        row = self.connection.execute(f"SELECT {measure} {what}", list(parameters)).fetchone()
         return int(row[0]) if row else 0
 
 
@@ -200,9 +221,8 @@ def _with_boxes(rows: pa.Table) -> pa.Table:
 
 def _stage_ddl(kind: str) -> str:
     columns = "".join(f", {name} {type_}" for name, type_ in row_columns(kind).items())
-    return (
-        f"CREATE OR REPLACE TEMP TABLE stage (pos BIGINT, source_id VARCHAR, d1 UBIGINT, d2 UBIGINT{columns})"
-    )
+    own = "pos BIGINT, source_id VARCHAR, digest VARCHAR, id VARCHAR, repeat BIGINT"
+    return f"CREATE OR REPLACE TEMP TABLE stage ({own}{columns})"
 
 
 def _stage_sql(kind: str) -> str:
@@ -212,8 +232,8 @@ def _stage_sql(kind: str) -> str:
     parts = ", ".join(_digested(name) for name in row_columns(kind) if name not in derived)
     return f"""
         INSERT INTO stage
-        SELECT pos, source_id, md5_number_upper(text), md5_number_lower(text), {", ".join(row_columns(kind))}
-        FROM (SELECT pos, source_id, {selected}, concat_ws(chr(31), {parts}) AS text FROM incoming)
+        SELECT pos, source_id, digest, coalesce(source_id, {_DIGEST_ID}), 1, {", ".join(row_columns(kind))}
+        FROM (SELECT pos, source_id, {selected}, md5(concat_ws(chr(31), {parts})) AS digest FROM incoming)
     """
 
 
