@@ -1,0 +1,43 @@
+"""All benchmarks, written to docs/benchmarks.md with machine and date: `make bench`."""
+
+import argparse
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import import_module, metadata
+from pathlib import Path
+
+PARTS = ("bench_ingest", "bench_engine", "bench_hotspots", "bench_items")
+PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "fastapi", "uvicorn")
+
+
+def head() -> str:
+    """Return what the figures were measured on."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        "# Benchmarks\n\n"
+        f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench` on {os.cpu_count()} shared cores"
+        f" ({platform.machine()}), {memory_gib:.0f} GiB, Python {platform.python_version()}; {versions}.\n"
+        "Contenders run in turn in one process; figures are medians. Absolute times move with the machine\n"
+        "by a factor of two, ratios less.\n\n"
+    )
+
+
+def main() -> None:
+    """Run every part and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"))
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    options = parser.parse_args()
+    pages = []
+    for part in options.only:
+        print(f"{part} …", flush=True)
+        page = import_module(f"tests.benchmarks.{part}").markdown()
+        print(page, flush=True)
+        pages.append(page)
+    options.out.write_text(head() + "\n".join(pages), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
