@@ -186,7 +186,8 @@ def markdown(maps: int) -> str:
             "# Calibration of the hotspots",
             "",
             f"Made by `python -m tests.studies.calibration --maps {maps}`; seeds are fixed.",
-            f"Study area: 2,977 cells, a disk of radius {RADIUS} at resolution {RESOLUTION}; level {ALPHA:g}.",
+            f"Study area: 2,977 cells, a disk of radius {RADIUS} at resolution {RESOLUTION}; "
+            f"level {ALPHA:g}.",
             "",
             "## False alarms",
             "",
