@@ -90,6 +90,8 @@ class Cors:
                 headers = MutableHeaders(raw=message["headers"])
                 headers["Access-Control-Allow-Origin"] = "*"
                 headers["Access-Control-Expose-Headers"] = _EXPOSED
+                if message["status"] == 405:  # the framework names the methods of the first route only
+                    headers["Allow"] = ", ".join(sorted(self._methods(scope) | {"OPTIONS"}))
             await send(message)
 
         methods = self._methods(scope) if scope["method"] == "OPTIONS" else set()

@@ -105,6 +105,10 @@ def _collection_paths(info: CollectionInfo, settings: Settings) -> Json:
         "fgb and gpkg hold every feature that matches."
     )
     if info.kind == "layer":
+        items["get"]["description"] = (
+            "Rows of a raw layer, page by page; files (f=csv, ndjson, parquet, fgb, gpkg) hold at most "
+            f"{settings.max_limit} of them, and a `Link` header leads to the next."
+        )
         items["post"] = _post_items(name)
     one = _get(
         "Data",

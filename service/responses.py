@@ -20,6 +20,12 @@ _INCOMPRESSIBLE = {
     "application/geopackage+sqlite3",
 }
 
+#: The responder view is for its reader alone; asking whether it still holds costs one small answer.
+_CACHE_HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Vary": "Accept, Accept-Encoding, Origin, Authorization",
+}
+
 _GZIP_LEVEL = 1  # level 6 takes three times as long for a tenth less
 
 
@@ -99,7 +105,7 @@ def respond(
         text = body()
         version = blake2b(text, digest_size=16).hexdigest()
     tag = _tag(request, version, media_type)
-    base = dict(headers or {}) | _cache_headers(media_type)
+    base = _CACHE_HEADERS | dict(headers or {})
     if _matches(request.headers.get("if-none-match"), tag):
         return Response(None, 304, base | {"ETag": f'"{tag}"'})
     wanted = request.headers.get("range")
@@ -158,11 +164,6 @@ def _tag(request: Request, version: str, media_type: str) -> str:
     query = request.scope.get("query_string", b"").decode("latin-1")
     where = f"{base_url(request)}{request.url.path}?{query}"
     return blake2b(f"{version}\n{where}\n{media_type}".encode(), digest_size=12).hexdigest()
-
-
-def _cache_headers(media_type: str) -> dict[str, str]:
-    # The responder view is for its reader alone; revalidation costs one small answer.
-    return {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Origin, Authorization"}
 
 
 def _matches(if_none_match: str | None, tag: str) -> bool:

@@ -97,6 +97,11 @@ def test_the_frameworks_own_errors_are_problems(
     assert answer.json()["status"] == status
 
 
+def test_a_method_not_offered_names_those_that_are(client: TestClient) -> None:
+    answer = client.delete("/collections/calls/items")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
 def test_the_unforeseen_is_a_500_without_detail(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.post("/processes/hotspots/execution", json={"inputs": {"layer": "broken"}})
     request_id = answer.headers["x-request-id"]
@@ -210,6 +215,7 @@ def test_the_map_page_and_its_assets_are_served(built: TestClient) -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "worker-src 'self' blob:" in page.headers["content-security-policy"]
     assert script.headers["content-type"] == "text/javascript"
+    assert script.headers["cache-control"] == "private, max-age=3600"
 
 
 @pytest.mark.parametrize(
