@@ -1,6 +1,7 @@
 """Incidents out of any raw source: read, judge, bring to one form, and keep the books."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from data.errors import UnreadableFile
 from data.numbers import NumberStyle, is_null, numbers
 from data.observations import FEW_DECIMALS, Observations
 from data.plan import crs_name, make_plan
+from data.positions import Positions
 from data.readers.raw import RawChunk, RawReject, RawSource
 from data.records import INCIDENT_SCHEMA, REJECT_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_times import RowTimes, TimeReader, number_of
@@ -47,11 +49,12 @@ class IncidentSource:
         self._plan = make_plan(sample, raw.facts, spec)
         self._boundary = _area(spec.boundary)
         self._json = RowJson()
+        self._beside = ThreadPoolExecutor(1, "rows-as-json")
         self._bulk = Bulk()
         self._seen = Observations()
         self._times = TimeReader(self._plan.time, spec.timezone, raw)
         self._times.learn(sample.table)
-        self._window = self._first_window(sample)
+        self._window = self._first_window(self._plan.first)
         self._seen.look_for_stamps(sample.table, set(self._plan.time.columns) if self._plan.time else set())
         self.report = ReadReport(
             format=raw.facts.format,
@@ -95,9 +98,8 @@ class IncidentSource:
         judge_degrees(judged, lng, lat, self._window, self._boundary)
         return _Placed(lng, lat, judged)
 
-    def _first_window(self, sample: RawChunk) -> Window | None:
+    def _first_window(self, positions: Positions) -> Window | None:
         """Return where most of the first rows lie; turned round where that alone puts them on the globe."""
-        positions = self._plan.position.read(sample)
         lng, lat = to_wgs84(positions.x, positions.y, self._plan.crs)
         finite = np.isfinite(lng) & np.isfinite(lat) & ((lng != 0) | (lat != 0))
         lng, lat = lng[finite], lat[finite]
@@ -120,6 +122,9 @@ class IncidentSource:
         keep = pa.array(good)
         table = chunk.table if good.all() else chunk.table.filter(keep)
         lng, lat = placed.lng[good], placed.lat[good]
+        # The engine works beside this thread while the rest is made ready.
+        others = [c for c in table.column_names if c not in self._plan.taken]
+        attributes = self._beside.submit(self._json.of, table, others)
         has_time = times.has_time[good]
         columns = {
             "row": pa.array(chunk.rows[good], pa.int64()),
@@ -134,7 +139,7 @@ class IncidentSource:
             "street": self._text(table, "street"),
             "mode": self._text(table, "mode"),
             "weight": self._weight(table),
-            "attributes": self._json.of(table, [c for c in table.column_names if c not in self._plan.taken]),
+            "attributes": attributes.result(),
         }
         return pa.table(columns, schema=INCIDENT_SCHEMA)
 

@@ -66,6 +66,7 @@ class Plan:
     time: TimePlan | None
     fields: dict[str, str]
     taken: frozenset[str]
+    first: Positions
     styles: dict[str, NumberStyle] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -100,7 +101,8 @@ def make_plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> Plan:
     planar = spec.crs is not None and not is_geographic(spec.crs)
     position = _position(sample, found, facts, positions, planar=planar)
     notes: list[str] = []
-    crs = _crs(position, sample, facts, spec, notes)
+    first = position.read(sample)
+    crs = _crs(position, first, facts, spec, notes)
     taken = set(position.columns)
     time = _time(sample, found, taken)
     if time:
@@ -108,7 +110,7 @@ def make_plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> Plan:
     fields = {f: c for f, c in found.fields.items() if c not in taken or f in found.fixed}
     _choose_id(fields, found, sample, facts, taken, notes)
     styles = {"weight": number_style(sample.table[fields["weight"]])} if "weight" in fields else {}
-    return Plan(position, crs, time, fields, frozenset(taken | set(fields.values())), styles, notes)
+    return Plan(position, crs, time, fields, frozenset(taken | set(fields.values())), first, styles, notes)
 
 
 def _choose_id(
@@ -224,12 +226,12 @@ def _all_null(column: pa.Array) -> bool:
 
 def _crs(
     position: PositionPlan,
-    sample: RawChunk,
+    first: Positions,
     facts: RawFacts,
     spec: IngestSpec,
     notes: list[str],
 ) -> str:
-    _require_points(position, sample, facts)
+    _require_points(first, facts)
     own = facts.crs if position.is_geometry else None
     if spec.crs is not None:
         is_geographic(spec.crs)
@@ -238,20 +240,18 @@ def _crs(
         return spec.crs
     if own:
         return own
-    _require_degrees(position, sample, facts)
+    _require_degrees(first, facts)
     return WGS84
 
 
-def _require_points(position: PositionPlan, sample: RawChunk, facts: RawFacts) -> None:
+def _require_points(found: Positions, facts: RawFacts) -> None:
     """Raise where no row of the first chunk is a point, and some are lines or areas."""
-    found = position.read(sample)
     if found.is_not_a_point.any() and not np.isfinite(found.x).any():
         raise MissingField(f"{facts.name}: points are needed, the geometries are lines, areas or collections")
 
 
-def _require_degrees(position: PositionPlan, sample: RawChunk, facts: RawFacts) -> None:
+def _require_degrees(found: Positions, facts: RawFacts) -> None:
     """Raise where nobody named the system and the numbers cannot be degrees."""
-    found = position.read(sample)
     x, y = found.x[np.isfinite(found.x)], found.y[np.isfinite(found.y)]
     if not len(x) or not len(y):
         return
