@@ -18,7 +18,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 1
+EDITION = 2
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 
@@ -33,7 +33,7 @@ ANALYSES: list[dict[str, Any]] = [
         "id": "crash-hotspots",
         "method": "hotspots",
         "title": "Crashes: hotspots",
-        "inputs": {**_PLACE, "layer": "crashes", "resolution": 10},
+        "inputs": {**_PLACE, "layer": "crashes", "resolution": 9},
     },
     {
         "id": "ems-hotspots",

@@ -1,16 +1,17 @@
-"""Crashes of the made city: they follow traffic and junctions, and four corridors have too many.
+"""Crashes of the made city: they follow traffic and junctions; corridors and places have too many.
 
 A piece of street expects rate × AADT × length, a junction a share of both streets' traffic. What is
 planted multiplies it; what merely looks like a corridor stands in the truth as a decoy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from data.samples.calls import station_point
+from data.samples.crash_hotspots import Site, harm_of, mode_shares, site_truth, sites
 from data.samples.dirt import Defects, Soiled, soiled
 from data.samples.export import Table, coordinate_texts, geojson
 from data.samples.layout import City, Floats, freeway_y, stream, to_lnglat
@@ -53,6 +54,7 @@ _SEVERITY = np.array(
      "O - No Apparent Injury", "U - Unknown"], dtype=object,
 )  # fmt: skip
 _MODES = np.array(["Motor Vehicle", "Pedestrian", "Bicycle"], dtype=object)
+_MODE_SHARE = (0.925, 0.045, 0.03)
 #: Share of each severity, by mode.
 _SEVERITY_SHARE = np.array(
     [
@@ -84,23 +86,29 @@ CORRIDORS = (
 
 @dataclass(frozen=True)
 class _Crashes:
-    """Drawn crashes: where, on which piece, at which junction (-1: between junctions), their order."""
+    """Drawn crashes: where, on which piece, at which junction, and of which planted place; -1: of none."""
 
     x: Floats
     y: Floats
     piece: Ints
     node: Ints
+    scene: Ints
+
+    def take(self, index: Ints | Bools) -> "_Crashes":
+        """Return some of the crashes, in this order."""
+        return _Crashes(self.x[index], self.y[index], self.piece[index], self.node[index], self.scene[index])
 
 
 @dataclass(frozen=True)
 class _Risk:
-    """Expected crashes in three years without and with what is planted."""
+    """Expected crashes in three years without and with the corridors; the places come on top."""
 
     piece_even: Floats
     node_even: Floats
     piece: Floats
     node: Floats
     stretch: dict[str, Bools]
+    sites: list[Site]
 
 
 def crashes(
@@ -108,11 +116,8 @@ def crashes(
 ) -> tuple[Table, NDArray[np.int64], dict[str, object]]:
     """Return the table of crashes, the order of its rows in the file, and its part of the truth."""
     rng = stream(seed, "crashes")
-    risk = _risk(net, rng)
-    drawn = _drawn(rng, net, risk)
-    time = np.sort(wall_times(rng, len(drawn.x), CRASH))
-    shuffled = rng.permutation(len(drawn.x))
-    drawn = _Crashes(drawn.x[shuffled], drawn.y[shuffled], drawn.piece[shuffled], drawn.node[shuffled])
+    risk = _risk(place, net, rng)
+    drawn, time = _in_order_of_time(_everywhere(rng, net, risk))
     drawn, misplaced = _beside_the_frontage_road(rng, net, drawn)
     drawn, piled = _piled_up(rng, risk, drawn, doors)
     lng, lat = to_lnglat(drawn.x, drawn.y)
@@ -121,6 +126,7 @@ def crashes(
     usable = dirt.is_usable & ~piled
     truth: dict[str, object] = {
         "rows": len(dirt.order), "distinct_rows": len(lng), "defects": dirt.counts,
+        "hotspots": [site_truth(site, drawn.x, drawn.y, time, usable) for site in risk.sites],
         "corridors": [_corridor_truth(corridor, net, risk, drawn, usable) for corridor in CORRIDORS],
         "decoys": [
             _junction_truth(net, risk, drawn, usable),
@@ -131,12 +137,15 @@ def crashes(
     return table, dirt.order, truth
 
 
-def _risk(net: Streets, rng: np.random.Generator) -> _Risk:
+def _risk(place: City, net: Streets, rng: np.random.Generator) -> _Risk:
     rate = np.array([_RATE[kind] for kind in range(len(_RATE))])[net.road_class]
     piece_even = rate * net.aadt * net.length_m / 1000 * 365.25 * YEARS / 1e6
     node_even = _JUNCTION_RATE * _junction_traffic(net) * YEARS
     luck = rng.gamma(1 / _JUNCTION_VARIANCE, _JUNCTION_VARIANCE, len(node_even))
     piece, node = piece_even.copy(), node_even * luck
+    places = sites(place, net, piece_even, node_even)
+    for site in places:
+        node[site.nodes] = node_even[site.nodes]
     stretch = {corridor.id: _pieces_of(corridor, net) for corridor in CORRIDORS}
     for pieces in stretch.values():
         at = _nodes_of(net, pieces)
@@ -144,7 +153,7 @@ def _risk(net: Streets, rng: np.random.Generator) -> _Risk:
         node[at] = node_even[at] * CORRIDOR_RISK
     bad = _bad_junction(net)
     node[bad] = node_even[bad] * BAD_JUNCTION_RISK
-    return _Risk(piece_even, node_even, piece, node, stretch)
+    return _Risk(piece_even, node_even, piece, node, stretch, places)
 
 
 def _junction_traffic(net: Streets) -> Floats:
@@ -172,12 +181,39 @@ def _bad_junction(net: Streets) -> int:
     return int(np.flatnonzero((net.node_u == u) & (net.node_v == v))[0])
 
 
-def _drawn(rng: np.random.Generator, net: Streets, risk: _Risk) -> _Crashes:
+def _everywhere(rng: np.random.Generator, net: Streets, risk: _Risk) -> list[tuple[_Crashes, Ints]]:
+    """Draw the crashes of the whole city, then those that each planted place adds, with their times."""
+    drawn = _drawn(rng, net, risk.piece, risk.node, -1)
+    parts = [(drawn, wall_times(rng, len(drawn.x), CRASH))]
+    for i, site in enumerate(risk.sites):
+        near = _drawn(rng, net, site.piece_even * site.extra, risk.node_even * site.nodes * site.extra, i)
+        added = near.take(site.contains(near.x, near.y))
+        extra_risk = site.scene.plant.daily_risk() - 1.0
+        parts.append((added, wall_times(rng, len(added.x), site.scene.rhythm, extra_risk)))
+    return parts
+
+
+def _in_order_of_time(parts: list[tuple[_Crashes, Ints]]) -> tuple[_Crashes, Ints]:
+    time = np.concatenate([times for _, times in parts])
+    order = np.argsort(time, kind="stable")
+    drawn = _Crashes(
+        np.concatenate([part.x for part, _ in parts]),
+        np.concatenate([part.y for part, _ in parts]),
+        np.concatenate([part.piece for part, _ in parts]),
+        np.concatenate([part.node for part, _ in parts]),
+        np.concatenate([part.scene for part, _ in parts]),
+    )
+    return drawn.take(order), time[order]
+
+
+def _drawn(
+    rng: np.random.Generator, net: Streets, piece_expected: Floats, node_expected: Floats, scene: int
+) -> _Crashes:
     """Draw crashes between junctions (along a piece) and at junctions (three in four exactly on the node)."""
-    piece = np.repeat(np.arange(len(net.line)), rng.poisson(risk.piece))
+    piece = np.repeat(np.arange(len(net.line)), rng.poisson(piece_expected))
     along = rng.random(len(piece)) * net.length_m[piece]
     x, y = shapely.get_coordinates(shapely.line_interpolate_point(net.line[piece], along)).T
-    node = np.repeat(np.arange(len(risk.node)), rng.poisson(risk.node))
+    node = np.repeat(np.arange(len(node_expected)), rng.poisson(node_expected))
     node_piece = _piece_at(rng, net, node)
     near_x, near_y = _on_the_approach(rng, net, node, node_piece)
     scatter = rng.normal(0.0, 3.0, (2, len(piece)))
@@ -186,6 +222,7 @@ def _drawn(rng: np.random.Generator, net: Streets, risk: _Risk) -> _Crashes:
         np.concatenate([y + scatter[1], near_y]),
         np.concatenate([piece, node_piece]),
         np.concatenate([np.full(len(piece), -1), node]),
+        np.full(len(piece) + len(node), scene),
     )
 
 
@@ -228,20 +265,22 @@ def _beside_the_frontage_road(
     misplaced = on_freeway & (rng.random(len(drawn.x)) < _MISGEOCODED_SHARE)
     between = freeway_y(drawn.x) - _BETWEEN_M + rng.normal(0.0, 1.0, len(drawn.x))
     y = np.where(misplaced, between, drawn.y)
-    return _Crashes(drawn.x, y, drawn.piece, drawn.node), misplaced
+    return replace(drawn, y=y), misplaced
 
 
 def _piled_up(
     rng: np.random.Generator, risk: _Risk, drawn: _Crashes, doors: Addresses
 ) -> tuple[_Crashes, Bools]:
-    """Geocode some crashes to the police station: none of a corridor, so that their numbers stay true."""
-    in_corridor = np.any([pieces[drawn.piece] for pieces in risk.stretch.values()], axis=0)
-    rows = rng.permutation(np.flatnonzero(~in_corridor & (drawn.node < 0)))[:PILE]
+    """Geocode some crashes to the police station: none of what is planted, so that its numbers stay true."""
+    planted = np.any([pieces[drawn.piece] for pieces in risk.stretch.values()], axis=0)
+    for site in risk.sites:
+        planted |= site.contains(drawn.x, drawn.y)
+    rows = rng.permutation(np.flatnonzero(~planted & (drawn.node < 0)))[:PILE]
     piled = np.zeros(len(drawn.x), dtype=bool)
     piled[rows] = True
     station = doors.tree.query(station_point())[1]
     x, y = np.where(piled, doors.x[station], drawn.x), np.where(piled, doors.y[station], drawn.y)
-    return _Crashes(x, y, drawn.piece, drawn.node), piled
+    return replace(drawn, x=x, y=y), piled
 
 
 def _corridor_truth(
@@ -309,9 +348,10 @@ def _pile_truth(drawn: _Crashes, piled: Bools) -> dict[str, object]:
 
 def _table(rng: np.random.Generator, net: Streets, drawn: _Crashes, dirt: Soiled) -> Table:
     n = len(drawn.x)
-    mode = rng.choice(3, n, p=[0.925, 0.045, 0.03])
-    threshold = np.cumsum(_SEVERITY_SHARE, axis=1)[mode]
-    severity = _SEVERITY[(rng.random(n)[:, None] > threshold).sum(axis=1).clip(0, 5)]
+    mode = _chosen(rng, mode_shares(drawn.scene, _MODE_SHARE))
+    severity_share = _SEVERITY_SHARE[mode]
+    severity_share[:, :3] *= harm_of(drawn.scene)[:, None]
+    severity = _SEVERITY[_chosen(rng, severity_share)]
     severity[dirt.rows["trailing_dash"]] += " -"
     stamp = texts(dirt.time)
     date = [f"{t[5:7]}/{t[8:10]}/{t[:4]}" for t in stamp.tolist()]
@@ -331,6 +371,13 @@ def _table(rng: np.random.Generator, net: Streets, drawn: _Crashes, dirt: Soiled
         "Longitude": coordinate_texts(dirt.lng),
         "Latitude": coordinate_texts(dirt.lat),
     }
+
+
+def _chosen(rng: np.random.Generator, share: Floats) -> Ints:
+    """Choose a column for every row of shares, which need not sum to one."""
+    cumulated = np.cumsum(share, axis=1)
+    draw = rng.random(len(share)) * cumulated[:, -1]
+    return np.asarray((draw[:, None] > cumulated[:, :-1]).sum(axis=1))
 
 
 def _cross_streets(net: Streets, drawn: _Crashes) -> NDArray[np.object_]:

@@ -20,7 +20,7 @@ TIMEZONE = "America/Denver"
 #: The three calendar years of every incident layer; the end is not included.
 START, END = "2023-01-01", "2026-01-01"
 
-#: Empty desert: no town stands within 25 km of this point.
+#: Placed in what is open desert, so that nobody takes the made city for a real one.
 CENTER_LNG, CENTER_LAT = -106.85, 33.45
 UNIT_M = 1609.344 / 16
 

@@ -1,4 +1,4 @@
-"""What is planted among the calls and requests of the made city, and how it is drawn.
+"""What a planted risk is; those among the calls and requests of the made city, and how they are drawn.
 
 A planted risk multiplies the expected number of some categories in an area over a course of time. The
 rest of the city stays at its even rate per inhabitant.
@@ -42,14 +42,14 @@ class Phase:
 class Plant:
     """A planted risk: a disc around a plan point, or a district where `radius_m` is None.
 
-    `category` is a label, or a prefix that ends in ``||``; `course` says constant, new, fading, rise or
-    intervention; `phases` cover all three years without a gap.
+    `category` is a label, a prefix that ends in ``||``, or None for every incident; `course` says
+    constant, new, fading, rise or intervention; `phases` cover all three years without a gap.
     """
 
     id: str
     layer: str
     title: str
-    category: str
+    category: str | None
     course: str
     phases: tuple[Phase, ...]
     center: tuple[float, float] = (0.0, 0.0)
@@ -58,6 +58,8 @@ class Plant:
 
     def covers(self, label: str) -> bool:
         """Whether a label belongs to the planted category."""
+        if self.category is None:
+            return True
         return label.startswith(self.category) if self.category.endswith("||") else label == self.category
 
     def area(self, place: City) -> BaseGeometry:
@@ -92,15 +94,18 @@ class Events:
         return Events(x, y, time, self.category[index], self.plant[index])
 
 
-def _constant(risk: float) -> tuple[Phase, ...]:
+def constant(risk: float) -> tuple[Phase, ...]:
+    """Return the same risk over all years."""
     return (Phase(START, END, risk, risk),)
 
 
-def _new(since: str, risk: float) -> tuple[Phase, ...]:
+def new(since: str, risk: float) -> tuple[Phase, ...]:
+    """Return a risk that begins on a day."""
     return Phase(START, since, 1.0, 1.0), Phase(since, END, risk, risk)
 
 
-def _fading(risk: float, until: str, gone: str) -> tuple[Phase, ...]:
+def fading(risk: float, until: str, gone: str) -> tuple[Phase, ...]:
+    """Return a risk that falls from a day on and is gone on another."""
     return Phase(START, until, risk, risk), Phase(until, gone, risk, 1.0), Phase(gone, END, 1.0, 1.0)
 
 
@@ -109,30 +114,30 @@ _INTERVENTION = "2024-10-01"
 
 PLANTS = (
     Plant("ems-downtown", "ems", "Medical calls around the downtown shelters", "MEDICAL||", "constant",
-          _constant(2.2), (-6.0, 3.0), 600.0),
+          constant(2.2), (-6.0, 3.0), 600.0),
     Plant("ems-falls", "ems", "Falls in the retirement village", "MEDICAL||INJURY||FALL", "constant",
-          _constant(4.0), (-24.0, 38.0), 900.0),
+          constant(4.0), (-24.0, 38.0), 900.0),
     Plant("ems-outdoor-fires", "ems", "Outdoor fires in the southern quarter", "FIRE||OUTSIDE_FIRE||", "new",
-          _new("2025-05-01", 8.0), (12.0, -40.0), 900.0),
+          new("2025-05-01", 8.0), (12.0, -40.0), 900.0),
     Plant("ems-new-medical", "ems", "Medical calls around the new apartments", "MEDICAL||", "new",
-          _new("2025-07-01", 2.5), (24.0, 8.0), 750.0),
+          new("2025-07-01", 2.5), (24.0, 8.0), 750.0),
     Plant("ems-fading-medical", "ems", "Medical calls where the motels were", "MEDICAL||", "fading",
-          _fading(3.0, "2024-01-01", "2025-01-01"), (-42.0, 20.0), 800.0),
+          fading(3.0, "2024-01-01", "2025-01-01"), (-42.0, 20.0), 800.0),
     Plant("ems-opioid-outreach", "ems", "Overdoses before and after street outreach (it works)", OVERDOSE,
           "intervention",
           (Phase(START, _INTERVENTION, 4.5, 4.5), Phase(_INTERVENTION, END, 1.2, 1.2)),
           (15.0, -12.0), 800.0, _INTERVENTION),
     Plant("ems-opioid-hotline", "ems", "Overdoses before and after a hotline campaign (it does not work)",
-          OVERDOSE, "intervention", _constant(4.0), (28.0, -26.0), 800.0, _INTERVENTION),
+          OVERDOSE, "intervention", constant(4.0), (28.0, -26.0), 800.0, _INTERVENTION),
     Plant("ems-opioid-district", "ems", "Overdoses that rise in one sewershed", OVERDOSE, "rise",
           (Phase(START, "2024-07-01", 1.0, 1.0), Phase("2024-07-01", "2025-01-01", 1.0, 2.6),
            Phase("2025-01-01", END, 2.6, 2.6))),
     Plant("311-dumping", "requests_311", "Illegal dumping along the wash", "Illegal Dumping", "constant",
-          _constant(5.0), (-28.0, -40.0), 900.0),
+          constant(5.0), (-28.0, -40.0), 900.0),
     Plant("311-graffiti", "requests_311", "Graffiti around the college", "Graffiti Removal", "new",
-          _new("2025-03-01", 5.0), (-12.0, 12.0), 700.0),
+          new("2025-03-01", 5.0), (-12.0, 12.0), 700.0),
     Plant("311-streetlights", "requests_311", "Streetlights before the cable was renewed", "Streetlight Out",
-          "fading", _fading(4.0, "2024-01-01", "2024-10-01"), (28.0, 6.0), 800.0),
+          "fading", fading(4.0, "2024-01-01", "2024-10-01"), (28.0, 6.0), 800.0),
 )  # fmt: skip
 
 
@@ -187,16 +192,25 @@ def plant_truth(
     for phase in plant.phases:
         a, b = day_number(phase.start), day_number(phase.end)
         even, planted = _expected(plant, categories, people, a, b)
-        phases.append(
-            {
-                "start": phase.start, "end": phase.end, "relative_risk": [phase.first, phase.last],
-                "mean_relative_risk": round(planted / even, 4), "expected_even": round(even, 2),
-                "expected": round(planted, 2), "observed": int((inside & (day >= a) & (day < b)).sum()),
-            }
-        )  # fmt: skip
+        observed = int((inside & (day >= a) & (day < b)).sum())
+        phases.append(phase_truth(phase, even, planted, observed))
+    return plant_facts(plant, phases, population=round(people))
+
+
+def phase_truth(phase: Phase, even: float, planted: float, observed: int) -> dict[str, object]:
+    """Describe one phase: its risk, the numbers expected without and with it, the number observed."""
+    return {
+        "start": phase.start, "end": phase.end, "relative_risk": [phase.first, phase.last],
+        "mean_relative_risk": round(planted / even, 4), "expected_even": round(even, 2),
+        "expected": round(planted, 2), "observed": observed,
+    }  # fmt: skip
+
+
+def plant_facts(plant: Plant, phases: list[dict[str, object]], **size: object) -> dict[str, object]:
+    """Describe a planted risk: what, where, its phases; `size` says how much lies in its area."""
     truth: dict[str, object] = {
         "id": plant.id, "layer": plant.layer, "title": plant.title, "category": plant.category,
-        "course": plant.course, "population": round(people), "phases": phases,
+        "course": plant.course, **size, "phases": phases,
     }  # fmt: skip
     if plant.radius_m is None:
         truth["district"] = OPIOID_DISTRICT

@@ -17,10 +17,12 @@ from data.readers.open import open_incidents
 from data.records import IngestSpec
 from data.samples import layout, rhythm
 from data.samples.city import CitySample, write_city
+from data.samples.crash_hotspots import SCENES
 from data.samples.planted import PLANTS
 
 INCIDENT_LAYERS = ("ems", "crashes", "requests_311")
 PLANTED = [plant.id for plant in PLANTS]
+CRASH_PLANTS = [scene.plant.id for scene in SCENES]
 CORRIDORS = [f"corridor-{i}" for i in range(1, 5)]
 
 
@@ -43,6 +45,11 @@ def incidents(sample: CitySample) -> dict[str, "Incidents"]:
 @pytest.fixture(scope="module")
 def people(sample: CitySample) -> "People":
     return People(sample)
+
+
+@pytest.fixture(scope="module")
+def traffic(sample: CitySample, incidents: dict[str, "Incidents"]) -> "Traffic":
+    return Traffic(sample, incidents["crashes"])
 
 
 @pytest.fixture(scope="module")
@@ -283,9 +290,103 @@ class People:
         return float((share * self.count).sum())
 
 
-def test_planted_areas_of_a_layer_do_not_overlap(truth: dict[str, Any]) -> None:
-    areas = [area_of(plant) for plant in truth["hotspots"] if plant["layer"] == "ems"]
+@pytest.mark.parametrize("layer", ["ems", "crashes"])
+def test_planted_areas_of_a_layer_do_not_overlap(layer: str, truth: dict[str, Any]) -> None:
+    areas = [area_of(plant) for plant in truth["hotspots"] if plant["layer"] == layer]
     assert shapely.union_all(areas).area == pytest.approx(shapely.area(areas).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", CRASH_PLANTS)
+def test_crashes_of_a_planted_place_are_those_that_the_truth_expects(
+    name: str, incidents: dict[str, Incidents], truth: dict[str, Any]
+) -> None:
+    plant, file = planted(truth, "hotspots", name), incidents["crashes"]
+    inside = file.is_good & shapely.contains_xy(area_of(plant), file.x, file.y)
+    found = np.array(
+        [
+            (inside & (file.day >= phase["start"]) & (file.day < phase["end"])).sum()
+            for phase in plant["phases"]
+        ]
+    )
+    expected = np.array([phase["expected"] for phase in plant["phases"]])
+    assert found == pytest.approx([phase["observed"] for phase in plant["phases"]], abs=3)
+    # Planted defects take up to 3 % of the rows away.
+    assert np.all(np.abs(found - expected) < 3.5 * np.sqrt(expected) + 0.03 * expected)
+
+
+@pytest.mark.parametrize("road_class", ["arterial", "collector", "local"])
+@pytest.mark.parametrize("name", CRASH_PLANTS)
+def test_risk_of_a_planted_place_is_recoverable_on_every_kind_of_street(
+    name: str, road_class: str, traffic: "Traffic", truth: dict[str, Any]
+) -> None:
+    plant = planted(truth, "hotspots", name)
+    worst = max(plant["phases"], key=lambda phase: phase["mean_relative_risk"])
+    elsewhere = shapely.union_all(
+        [area_of(other) for other in truth["hotspots"] if other["layer"] == "crashes"]
+    )
+    corridors = shapely.from_geojson([json.dumps(corridor["geometry"]) for corridor in truth["corridors"]])
+    risk, noise = traffic.risk_in(area_of(plant), elsewhere, corridors, road_class, worst)
+    # Unpublished traffic of locals, and lines that differ, leave the exposure uncertain by a third.
+    assert abs(np.log(risk / worst["mean_relative_risk"])) < 3 * noise + 0.35
+    assert risk > 2.0
+
+
+class Traffic:
+    """Crashes between junctions beside the vehicle-kilometres of their streets (locals: kilometres)."""
+
+    def __init__(self, sample: CitySample, file: Incidents) -> None:
+        rows, lines = zip(*features(sample, "roads"), strict=True)
+        self.lines = np.array(lines, dtype=object)
+        self.road_class = np.array([row["ROADCLASS"] for row in rows])
+        self.aadt = np.array([row["AADT"] or 1.0 for row in rows], dtype=float)
+        self.class_of = {row["FULLNAME"]: row["ROADCLASS"] for row in rows}
+        self.file = file
+        between = np.array([not row["CrossStreet"] for row in file.rows])
+        self.chosen = file.is_good & between
+        self.crash_class = np.array([self.class_of[row["OnStreet"]] for row in file.rows])
+
+    def risk_in(
+        self, area: Any, planted_places: Any, corridors: Any, road_class: str, phase: dict[str, Any]
+    ) -> tuple[float, float]:
+        """Return the relative risk in an area against the unplanted city, and the error of its log."""
+        metres = shapely.transform(corridors, lambda c: np.column_stack(layout.to_metres(c[:, 0], c[:, 1])))
+        planted_all = shapely.union_all([planted_places, *shapely.buffer(metres, 40.0)])
+        rest = shapely.difference(layout.city().land, planted_all)
+        file = self.file
+        of_kind = self.chosen & (self.crash_class == road_class)
+        in_phase = of_kind & (file.day >= phase["start"]) & (file.day < phase["end"])
+        observed = (in_phase & shapely.contains_xy(area, file.x, file.y)).sum()
+        outside = (in_phase & shapely.contains_xy(rest, file.x, file.y)).sum()
+        risk = observed / self.exposure(area, road_class) / (outside / self.exposure(rest, road_class))
+        return float(risk), float(np.sqrt(1 / observed + 1 / outside))
+
+    def exposure(self, area: Any, road_class: str) -> float:
+        of_class = self.road_class == road_class
+        length = shapely.length(shapely.intersection(self.lines[of_class], area))
+        return float((length * self.aadt[of_class]).sum())
+
+
+def test_planted_places_and_corridors_keep_apart(truth: dict[str, Any]) -> None:
+    places = shapely.union_all([area_of(plant) for plant in truth["hotspots"] if plant["layer"] == "crashes"])
+    lines = [np.array(corridor["geometry"]["coordinates"]).T for corridor in truth["corridors"]]
+    metres = [shapely.LineString(np.column_stack(layout.to_metres(*line))) for line in lines]
+    points = [layout.to_metres(*decoy["point"]) for decoy in truth["decoys"] if "point" in decoy]
+    spots = [shapely.Point(float(x), float(y)) for x, y in points]
+    assert shapely.distance(places, np.array([*metres, *spots])).min() > 300.0
+
+
+def test_planted_places_have_hours_of_their_own(
+    incidents: dict[str, Incidents], truth: dict[str, Any]
+) -> None:
+    file = incidents["crashes"]
+    night = np.array([text[11:13] in ("22", "23", "00", "01", "02") for text in map(iso_text, file.time)])
+    share = {
+        plant["id"]: night[file.is_good & shapely.contains_xy(area_of(plant), file.x, file.y)].mean()
+        for plant in truth["hotspots"]
+        if plant["layer"] == "crashes"
+    }
+    assert share["crash-nightlife"] > 2 * night.mean()
+    assert share["crash-new-mall"] < 0.75 * night.mean()
 
 
 def test_interventions_say_whether_they_work(truth: dict[str, Any]) -> None:
