@@ -66,11 +66,12 @@ def findings(
     max_cells: int,
     progress: Progress = lambda _: None,
 ) -> Findings:
-    """Run a method on the layers that its inputs name."""
-    if isinstance(inputs, HotspotInputs):
-        return hotspot_findings(store, inputs, max_cells=max_cells, progress=progress)
-    if isinstance(inputs, CellsInputs):
-        return cells_findings(store, inputs, max_cells=max_cells, progress=progress)
+    """Run a method on the layers that its inputs name, all of them as they are at one moment."""
+    with store.reading():
+        if isinstance(inputs, HotspotInputs):
+            return hotspot_findings(store, inputs, max_cells=max_cells, progress=progress)
+        if isinstance(inputs, CellsInputs):
+            return cells_findings(store, inputs, max_cells=max_cells, progress=progress)
     raise ModelParameter(f"needed one of the methods {', '.join(METHOD_VERSIONS)}, got {method!r}")
 
 

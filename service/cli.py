@@ -21,7 +21,7 @@ from models.errors import ModelError
 from service.app import create_app, uvicorn_options
 from service.commands import ingest_command, publish_command, run_command
 from service.demo import DEMO_STORE, prepare_demo
-from service.errors import InvalidParameter, ServiceError
+from service.errors import InvalidInputs, ServiceError
 from service.ingesting import IngestOrder
 from service.log import set_up_logging
 from service.parameters import INPUTS
@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _say("interrupted", 1)
     except typer.TyperException as err:
         return _say(err.format_message(), 2)
-    except InvalidParameter as err:
+    except InvalidInputs as err:
         return _say(str(err), 2)
     except (DataError, ModelError, SpatialError, ServiceError, _Failed, OSError) as err:
         return _say(str(err), 1)

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from data.duckdb_store import DuckDBStore
+from data.errors import StoreUnavailable
 from data.store import Store
 from service.analyses import Progress
-from service.errors import InvalidParameter
+from service.errors import InvalidInputs, RecordsRejected
 from service.ingesting import IngestOrder, ingest_file, result_json
 from service.outputs import output_kind, write_output
 from service.remote import RemoteService
@@ -73,7 +74,7 @@ def run_command(
     if path is None and is_remote(store_url):
         if files:
             role = next(iter(files))
-            raise InvalidParameter(
+            raise InvalidInputs(
                 f"{role} needs a layer id when a service runs the method; ingest the file first"
             )
         with RemoteService(store_url) as service:
@@ -90,7 +91,7 @@ def run_command(
             result = result_json(ingest_file(store, path, order))
             notes = _notes(result["report"])
             if failure := _nothing_kept(result):
-                raise InvalidParameter(failure)
+                raise RecordsRejected(failure)
         try:
             beside, inputs = _beside_files(store, files, inputs, progress)
             use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
@@ -141,12 +142,13 @@ def _refresh(store: DuckDBStore, layer: str, result: Mapping[str, Any], progress
     use_cases = StoreUseCases(store, max_cells=Settings().max_cells, progress=progress)
     use_cases.refresh_layers({layer})
     use_cases.refresher.wait()
+    use_cases.refresher.close()
 
 
 def _require_existing(store_url: str) -> None:
     path = store_path(store_url)
     if path is not None and not path.exists():
-        raise InvalidParameter(f"there is no store at {path}; `emberline ingest` makes one")
+        raise StoreUnavailable(f"there is no store at {path}; `emberline ingest` makes one")
 
 
 def _is_file(value: object) -> bool:

@@ -15,6 +15,7 @@ ServiceError
 ├── UnsupportedBody         415
 ├── RangeNotSatisfiable     416
 ├── UnreadableBody          422
+├── InvalidInputs           422, with one entry per field
 ├── RecordsRejected         422
 ├── PageNotBuilt            503
 └── NonLoopbackRefused      never over HTTP: `serve` refuses to start
@@ -118,6 +119,10 @@ class UnreadableBody(ServiceError, ValueError):
     """A body that is not what its media type says."""
 
 
+class InvalidInputs(ServiceError, ValueError):
+    """Inputs of a method or an analysis that do not fit."""
+
+
 class RecordsRejected(ServiceError, ValueError):
     """None of the records could be taken."""
 
@@ -145,6 +150,7 @@ STATUS: dict[type[Exception], int] = {
     UnsupportedBody: 415,
     RangeNotSatisfiable: 416,
     UnreadableBody: 422,
+    InvalidInputs: 422,
     RecordsRejected: 422,
     PageNotBuilt: 503,
     NonLoopbackRefused: 500,

@@ -11,10 +11,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from service.errors import InvalidParameter
+from service.errors import InvalidInputs
 from service.times import parse_datetime
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+#: The least and the greatest instant there is: days of local time at the ends of the calendar reach beyond.
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def _as_list(value: Any) -> Any:
@@ -22,15 +26,36 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_box(value: Any) -> Any:
-    """Take ``west,south,east,north`` as text, as a query parameter has it."""
-    if isinstance(value, str):
-        return [part for part in re.split(r"[,\s]+", value.strip()) if part]
-    return value
+    """Take ``west,south,east,north`` also as text, as a query parameter has it."""
+    if value is None:
+        return None
+    parts = re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
+    try:
+        box = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        box = ()
+    if len(box) != 4 or not _is_box(*box):
+        raise ValueError("bbox needs west,south,east,north in degrees with south <= north")
+    return box
+
+
+def _is_box(west: float, south: float, east: float, north: float) -> bool:
+    return -180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90
 
 
 def _as_ring(value: Any) -> Any:
-    """Take the ring as a number where text came."""
-    return int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdigit() else value
+    """Take the ring also as text, as the command line has it."""
+    if value == "auto":
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    ring = int(value) if is_number or (isinstance(value, str) and value.strip().isdecimal()) else 0
+    if not 1 <= ring <= 10:
+        raise ValueError("k needs 1 to 10 or auto")
+    return ring
+
+
+_Ring = Annotated[int, Field(ge=1, le=10)]
+_Text = Annotated[str, Field(min_length=1)]
 
 
 class SharedInputs(BaseModel):
@@ -38,7 +63,7 @@ class SharedInputs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    layer: str
+    layer: str = Field(min_length=1)
     """Id of the incident layer."""
 
     resolution: int = Field(default=9, ge=5, le=12)
@@ -47,13 +72,13 @@ class SharedInputs(BaseModel):
     datetime: str | None = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
 
-    category: Annotated[list[str], BeforeValidator(_as_list)] = []
+    category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
     """Categories to select; a value ending in || stands for all below it."""
 
     bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
     """west, south, east, north in degrees: selects incidents and cuts the study area."""
 
-    boundary: str | None = None
+    boundary: _Text | None = None
     """Id of a boundary layer: the study area. By default it is derived from the data."""
 
     significant: bool = False
@@ -66,22 +91,11 @@ class SharedInputs(BaseModel):
             parse_datetime(text)
         return text
 
-    @field_validator("bbox")
-    @classmethod
-    def _box(cls, box: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if box is not None:
-            west, south, east, north = box
-            if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-                raise ValueError(
-                    f"bbox needs west,south,east,north in degrees with south <= north, got {box}"
-                )
-        return box
-
 
 class HotspotInputs(SharedInputs):
     """Inputs of `hotspots`."""
 
-    k: Annotated[int | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
+    k: Annotated[_Ring | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
     """Ring of the disk, 1 to 10; auto combines 1, 2 and 3."""
 
     alpha: float = Field(default=0.05, gt=0, le=0.5)
@@ -99,24 +113,17 @@ class HotspotInputs(SharedInputs):
     simulations: int = Field(default=999, ge=99, le=99_999)
     """Permutations, where p comes from Monte Carlo."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed of the random numbers, where any are drawn."""
 
-    population: str | None = None
+    population: _Text | None = None
     """Id of a population layer: denominator."""
 
-    roads: str | None = None
+    roads: _Text | None = None
     """Id of a roads layer: streets that name the areas."""
 
     output: Literal["cells", "areas"] = "cells"
     """One feature per cell of the study area, or the connected significant areas."""
-
-    @field_validator("k")
-    @classmethod
-    def _ring(cls, k: int | str) -> int | str:
-        if isinstance(k, int) and not 1 <= k <= 10:
-            raise ValueError(f"k needs 1 to 10 or auto, got {k}")
-        return k
 
 
 class CellsInputs(SharedInputs):
@@ -127,18 +134,21 @@ INPUTS: dict[str, type[SharedInputs]] = {"hotspots": HotspotInputs, "cells": Cel
 
 
 def inputs_of(method: str, given: Mapping[str, Any]) -> SharedInputs:
-    """Return the method's inputs, checked; raise `InvalidParameter` with one entry per field."""
+    """Return the method's inputs, checked; raise `InvalidInputs` with one entry per field."""
     try:
         return INPUTS[method].model_validate(dict(given))
     except ValidationError as err:
         entries = [
             {"field": ".".join(map(str, e["loc"])) or "inputs", "detail": _words(e)} for e in err.errors()
         ]
-        first = "; ".join(f"{entry['field']}: {entry['detail']}" for entry in entries)
+        first = "; ".join(
+            detail if detail.startswith(f"{field} ") else f"{field}: {detail}"
+            for field, detail in (entry.values() for entry in entries)
+        )
         known = ", ".join(INPUTS[method].model_fields)
         unknown = any(e["type"] == "extra_forbidden" for e in err.errors())
         hint = f" (inputs of {method}: {known})" if unknown else ""
-        raise InvalidParameter(f"{method} cannot take this: {first}{hint}", entries) from err
+        raise InvalidInputs(f"{method} cannot take this: {first}{hint}", entries) from err
 
 
 def instants(text: str | None, timezone: str) -> tuple[datetime | None, datetime | None]:
@@ -153,6 +163,13 @@ def instants(text: str | None, timezone: str) -> tuple[datetime | None, datetime
 def _instant(text: str, timezone: str, *, is_end: bool) -> datetime | None:
     if text in ("", ".."):
         return None
+    try:
+        return _bound(text, timezone, is_end=is_end)
+    except OverflowError:
+        return _LAST if text.startswith("9") else _FIRST
+
+
+def _bound(text: str, timezone: str, *, is_end: bool) -> datetime | None:
     if _DATE.fullmatch(text):
         day = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone))
         following = (day + timedelta(days=1)).replace(tzinfo=ZoneInfo(timezone))
@@ -167,4 +184,5 @@ def _words(error: Any) -> str:
     if error["type"] == "missing":
         return "is needed"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{message[:1].lower()}{message[1:]}, got {error['input']!r}"
+    came = "" if ", got " in message else f", got {str(error['input'])[:100]!r}"
+    return f"{message[:1].lower()}{message[1:]}{came}"

@@ -7,7 +7,7 @@ import orjson
 
 from data.store import Store, StoredAnalysis, StoredSnapshot
 from service.analyses import Finding, Findings, Progress, findings, run_id
-from service.errors import InvalidParameter
+from service.errors import InvalidInputs
 from service.parameters import INPUTS, SharedInputs, inputs_of
 from service.property_words import PROPERTY_WORDS
 from service.snapshots import Snapshot, from_blobs, snapshot, to_blobs
@@ -25,19 +25,17 @@ def definition_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in ("id", "method"):
         if not isinstance(given.get(name), str):
-            raise InvalidParameter(f"an analysis needs {name} as text, got {given.get(name)!r}")
+            raise InvalidInputs(f"an analysis needs {name} as text, got {given.get(name)!r}")
     method = given["method"]
     if method not in INPUTS:
-        raise InvalidParameter(f"method needs one of {', '.join(INPUTS)}; got {method!r}")
+        raise InvalidInputs(f"method needs one of {', '.join(INPUTS)}; got {method!r}")
     unknown = set(given) - {*_DEFINITION, "layer", "layers", "parameters"}
     if unknown:
-        raise InvalidParameter(
-            f"an analysis has {', '.join(_DEFINITION)}; got {', '.join(sorted(unknown))} too"
-        )
+        raise InvalidInputs(f"an analysis has {', '.join(_DEFINITION)}; got {', '.join(sorted(unknown))} too")
     inputs: dict[str, Any] = {}
     for part in ("layers", "parameters", "inputs"):
         if not isinstance(given.get(part, {}), Mapping):
-            raise InvalidParameter(f"{part} of an analysis needs names and values, got {given[part]!r}")
+            raise InvalidInputs(f"{part} of an analysis needs names and values, got {given[part]!r}")
         inputs |= given.get(part, {})
     if "layer" in given:
         inputs["layer"] = given["layer"]
@@ -60,7 +58,7 @@ def publish_analysis(
     inputs = inputs_of(definition["method"], definition["inputs"])
     found = findings(definition["method"], store, inputs, max_cells=max_cells, progress=progress)
     before = next((one for one in store.analyses() if one.id == definition["id"]), None)
-    snapshots = snapshots_of(definition, found, inputs, _areas_before(store, before, found.run))
+    snapshots = snapshots_of(definition, found, inputs, _areas_before(store, before))
     store.save_analysis(definition)
     store.publish(definition["id"], found.run, [_stored(one) for one in snapshots])
     return {
@@ -88,7 +86,10 @@ def snapshots_of(
     for finding in found.collections.values():
         columns = dict(finding.columns)
         if finding.suffix == "" and "previous" in columns:
-            columns |= _since_before(finding, found.timestamp, before)
+            is_same_run = before is not None and before.run == found.run
+            columns |= (
+                _as_published(finding, before) if is_same_run else _since_before(finding, found, before)
+            )
         words = definition["description"] or f"{definition['method']} of {inputs.layer}"
         title = definition["title"] + (f": {finding.title}" if finding.suffix else "")
         name = definition["id"] + finding.suffix
@@ -128,16 +129,23 @@ def _snapshot(
     )
 
 
-def _areas_before(store: Store, before: StoredAnalysis | None, run: str) -> Snapshot | None:
-    """Return the areas as published before this run."""
-    if before is None or before.run is None or before.run == run:
+def _areas_before(store: Store, before: StoredAnalysis | None) -> Snapshot | None:
+    """Return the areas as published last, be it by this same run."""
+    if before is None or before.run is None:
         return None
     return from_blobs(store.snapshot(before.id, VIEW, before.run).blobs)
 
 
-def _since_before(finding: Finding, timestamp: str, before: Snapshot | None) -> dict[str, list[str | None]]:
+def _as_published(finding: Finding, before: Snapshot) -> dict[str, list[str | None]]:
+    """Return `since` and `previous` as the same run had them: what is run again stays as it is."""
+    rows = [before.row_of[fid] for fid in finding.fids]
+    kept = {name: before.columns[name].to_pylist() for name in ("since", "previous")}
+    return {name: [values[row] for row in rows] for name, values in kept.items()}
+
+
+def _since_before(finding: Finding, found: Findings, before: Snapshot | None) -> dict[str, list[str | None]]:
     """Match areas with those of the run before by shared cells: `previous` and `since`."""
-    n = len(finding.fids)
+    n, timestamp = len(finding.fids), found.timestamp
     if before is None or "cells" not in before.columns.column_names:
         return {"since": [timestamp] * n, "previous": [None] * n}
     owner = {

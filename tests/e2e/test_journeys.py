@@ -1,10 +1,12 @@
 """What must hold on any service: learnt from its API, then held against the page.
 
-`EMBERLINE_E2E_URL` names a running service; without it the made city answers.
+Run against made collections and against the demo as a user starts it, or against the running service that
+`EMBERLINE_E2E_URL` names.
 """
 
 import os
 import re
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -12,14 +14,27 @@ from playwright.sync_api import expect
 
 from tests.e2e import journeys
 from tests.e2e.conftest import Watched
+from tests.e2e.demo import running_demo
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
+GIVEN = os.environ.get("EMBERLINE_E2E_URL")
+
+
+@pytest.fixture(scope="session")
+def demo_url(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as address:
+        yield address
+
+
+@pytest.fixture(params=["given"] if GIVEN else ["made", "demo"])
 def base_url(request: pytest.FixtureRequest) -> str:
-    given = os.environ.get("EMBERLINE_E2E_URL")
-    return given.rstrip("/") if given else str(request.getfixturevalue("service").base_url)
+    if GIVEN:
+        return GIVEN.rstrip("/")
+    if request.param == "demo":
+        return str(request.getfixturevalue("demo_url"))
+    return str(request.getfixturevalue("service").base_url)
 
 
 def test_every_published_analysis_opens_in_colour(watched: Watched, base_url: str) -> None:
