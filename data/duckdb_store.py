@@ -45,6 +45,7 @@ class DuckDBStore:
         self._connection = _connected(path)
         self._writing = threading.Lock()
         self._local = threading.local()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             self._connection.execute(TABLES)
             self._check_version()
@@ -52,12 +53,23 @@ class DuckDBStore:
             raise StoreUnavailable(f"the store {path} cannot be used: {_one_line(err)}") from err
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Let go of the file; a cursor left open in some thread would hold it."""
+        for connection in (*self._cursors, self._connection):
+            connection.close()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Return the answer of a reading statement."""
         return self._reader().sql(sql, params=list(parameters) or None).to_arrow_table()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let this thread see the store as it is now, whatever others commit meanwhile."""
+        cursor = self._reader()
+        cursor.begin()
+        try:
+            yield
+        finally:
+            cursor.rollback()
 
     # layers
 
@@ -198,10 +210,12 @@ class DuckDBStore:
     def snapshot_keys(self) -> list[SnapshotKey]:
         """Return the keys of all stored snapshots."""
         rows = self._rows(
-            "SELECT DISTINCT collection, view_name, run, superseded FROM snapshots ORDER BY collection, run"
+            "SELECT collection, view_name, run, superseded,"
+            " coalesce(max(md5(content)) FILTER (part = 'meta'), '') AS digest FROM snapshots"
+            " GROUP BY ALL ORDER BY collection, run"
         )
         return [
-            SnapshotKey(r["collection"], r["view_name"], r["run"], _utc_or_none(r["superseded"]))
+            SnapshotKey(r["collection"], r["view_name"], r["run"], _utc_or_none(r["superseded"]), r["digest"])
             for r in rows
         ]
 
@@ -334,6 +348,7 @@ class DuckDBStore:
         """Return this thread's own cursor: one connection must not serve two threads."""
         if not hasattr(self._local, "cursor"):
             self._local.cursor = self._connection.cursor()
+            self._cursors.append(self._local.cursor)
         cursor: duckdb.DuckDBPyConnection = self._local.cursor
         return cursor
 

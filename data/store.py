@@ -4,6 +4,7 @@ No SQL here and no connection; `duckdb_store` holds those.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -73,12 +74,13 @@ class StoredSnapshot:
 
 @dataclass(frozen=True)
 class SnapshotKey:
-    """A stored snapshot without its bytes."""
+    """A stored snapshot without its bytes; `digest` tells whether they changed under the same run."""
 
     collection: str
     view: str
     run: str
     superseded: datetime | None
+    digest: str = ""
 
 
 class Store(Protocol):
@@ -94,6 +96,9 @@ class Store(Protocol):
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Return the answer of a reading statement in this store's dialect."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Let this thread see the store as it is now, whatever others commit meanwhile."""
 
     def layers(self) -> list[Layer]:
         """Return all layers, by id."""

@@ -86,10 +86,10 @@ def snapshots_of(
     for finding in found.collections.values():
         columns = dict(finding.columns)
         if finding.suffix == "" and "previous" in columns:
-            is_same_run = before is not None and before.run == found.run
-            columns |= (
-                _as_published(finding, before) if is_same_run else _since_before(finding, found, before)
-            )
+            if before is not None and before.run == found.run:
+                columns |= _as_published(finding, before)
+            else:
+                columns |= _since_before(finding, found.timestamp, before)
         words = definition["description"] or f"{definition['method']} of {inputs.layer}"
         title = definition["title"] + (f": {finding.title}" if finding.suffix else "")
         name = definition["id"] + finding.suffix
@@ -143,9 +143,9 @@ def _as_published(finding: Finding, before: Snapshot) -> dict[str, list[str | No
     return {name: [values[row] for row in rows] for name, values in kept.items()}
 
 
-def _since_before(finding: Finding, found: Findings, before: Snapshot | None) -> dict[str, list[str | None]]:
+def _since_before(finding: Finding, timestamp: str, before: Snapshot | None) -> dict[str, list[str | None]]:
     """Match areas with those of the run before by shared cells: `previous` and `since`."""
-    n, timestamp = len(finding.fids), found.timestamp
+    n = len(finding.fids)
     if before is None or "cells" not in before.columns.column_names:
         return {"since": [timestamp] * n, "previous": [None] * n}
     owner = {

@@ -6,6 +6,7 @@ The process owns the store, so what it keeps in memory is refreshed by those who
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,15 +28,20 @@ class StoreCatalog:
         self.store = store
         self._grace = grace
         self._cache_bytes = cache_bytes
-        self._cache: OrderedDict[tuple[str, str, str], Snapshot] = OrderedDict()
+        self._cache: OrderedDict[SnapshotKey, Snapshot] = OrderedDict()
         self._lock = threading.RLock()
+        self._refreshing = threading.Lock()
         self._keys: list[SnapshotKey] = []
         self._layers: dict[str, Layer] = {}
         self._infos: dict[tuple[str, str], CollectionInfo] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over what was written since."""
+        """Take over what was written since; one at a time, so that the last one sees the most."""
+        with self._refreshing, self.store.reading():
+            self._refresh()
+
+    def _refresh(self) -> None:
         layers = {layer.id: layer for layer in self.store.layers()}
         keys = self.store.snapshot_keys()
         with self._lock:
@@ -54,6 +60,8 @@ class StoreCatalog:
                 infos[key.collection, key.view] = info_of(self._loaded(key))
         with self._lock:
             self._infos = infos
+            for gone in set(self._cache) - {_place(key) for key in keys}:
+                del self._cache[gone]
 
     def collections(self, view: str) -> list[CollectionInfo]:
         """Return findings first, then raw layers, each by id."""
@@ -96,31 +104,39 @@ class StoreCatalog:
         filters: Mapping[str, Any],
     ) -> LayerPage:
         """Return a page of a raw layer in the order of its rows."""
-        return rows_page(self.store, self._layer(layer_id), limit, offset, bbox, datetime, filters)
+        self._require_layer(layer_id)
+        with self.store.reading():
+            layer = self.store.layer(layer_id)
+            return rows_page(self.store, layer, limit, offset, bbox, datetime, filters)
 
     def layer_item(self, layer_id: str, fid: str) -> bytes:
         """Return one row as a GeoJSON feature."""
-        return row_feature(self.store, self._layer(layer_id), fid)
+        self._require_layer(layer_id)
+        with self.store.reading():
+            return row_feature(self.store, self.store.layer(layer_id), fid)
 
-    def _layer(self, layer_id: str) -> Layer:
-        layer = self._layers.get(layer_id)
-        if layer is None:
+    def _require_layer(self, layer_id: str) -> None:
+        if layer_id not in self._layers:
             raise CollectionNotFound(f"there is no layer {layer_id!r}")
-        return layer
 
     def _is_over(self, key: SnapshotKey) -> bool:
         return key.superseded is not None and key.superseded + self._grace < datetime.now(UTC)
 
     def _loaded(self, key: SnapshotKey) -> Snapshot:
         """Return a snapshot from memory or the store; what was used longest ago leaves first."""
-        place = (key.collection, key.view, key.run)
+        place = _place(key)
         with self._lock:
             if place in self._cache:
                 self._cache.move_to_end(place)
                 return self._cache[place]
-        loaded = from_blobs(self.store.snapshot(*place).blobs)
+        loaded = from_blobs(self.store.snapshot(key.collection, key.view, key.run).blobs)
         with self._lock:
             self._cache[place] = loaded
             while len(self._cache) > 1 and sum(s.n_bytes for s in self._cache.values()) > self._cache_bytes:
                 self._cache.popitem(last=False)
         return loaded
+
+
+def _place(key: SnapshotKey) -> SnapshotKey:
+    """Return where a snapshot stands in memory: the same before and after it was superseded."""
+    return replace(key, superseded=None)

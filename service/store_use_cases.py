@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from data.errors import AnalysisNotFound, DataError
 from data.store import Layer, Store
 from models.errors import ModelError
 from service.analyses import METHOD_VERSIONS, Progress, findings
-from service.errors import ProcessNotFound, ServiceError, UnreadableBody
+from service.errors import InvalidParameter, ProcessNotFound, ServiceError, UnreadableBody
 from service.ingesting import IngestOrder, ingest_features, ingest_file, result_json
 from service.methods import method_descriptions
 from service.parameters import INPUTS, inputs_of
@@ -34,14 +35,17 @@ class StoreUseCases:
         store: Store,
         *,
         max_cells: int,
+        grace: timedelta = timedelta(minutes=15),
         changed: Callable[[], None] = lambda: None,
         progress: Progress = lambda _: None,
     ) -> None:
         self.store = store
         self.max_cells = max_cells
+        self.grace = grace
         self.changed = changed
         self.progress = progress
         self.refresher = Refresher(self._refresh)
+        self._publishing = threading.Lock()
 
     def close(self) -> None:
         """Finish the refresh under way, then let go of the store."""
@@ -77,13 +81,14 @@ class StoreUseCases:
 
     def rejects(self, layer_id: str, *, ingest: str | None, limit: int, offset: int) -> dict[str, Any]:
         """Return rejected rows of one ingest, by default the newest."""
-        known = [one["id"] for one in self.store.ingests(layer_id)]
+        known = {str(one["id"]): one["id"] for one in self.store.ingests(layer_id)}
         if not known:
             self.store.layer(layer_id)
-        wanted = int(ingest) if ingest and ingest.isdigit() else (known[0] if known else 0)
-        if ingest is not None and wanted not in known:
-            raise AnalysisNotFound(f"layer {layer_id!r} has no ingest {ingest!r}")
-        rows = self.store.rejects(wanted)
+        if ingest is not None and ingest not in known:
+            detail = f"needs the id of an ingest of layer {layer_id!r}, got {ingest!r}"
+            raise InvalidParameter(f"ingest {detail}", [{"parameter": "ingest", "detail": detail}])
+        newest = next(iter(known.values()), 0)
+        rows = self.store.rejects(newest if ingest is None else known[ingest])
         return {"rejects": rows.slice(offset, limit).to_pylist(), "number_matched": rows.num_rows}
 
     def append_items(self, layer_id: str, body: bytes, content_type: str) -> dict[str, Any]:
@@ -109,7 +114,11 @@ class StoreUseCases:
 
     def publish(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Save an analysis, run it and publish its collections."""
-        published = publish_analysis(self.store, definition, max_cells=self.max_cells, progress=self.progress)
+        with self._publishing:
+            published = publish_analysis(
+                self.store, definition, max_cells=self.max_cells, progress=self.progress
+            )
+            self._drop_superseded()
         self.changed()
         return published
 
@@ -153,16 +162,32 @@ class StoreUseCases:
         return next((layer.kind for layer in self.store.layers() if layer.id == layer_id), "incidents")
 
     def _refresh(self, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
-        for one in self.store.analyses():
-            if not wanted(one.definition):
-                continue
-            try:
-                is_new = refreshed(self.store, one, max_cells=self.max_cells)
-            except (DataError, ModelError, SpatialError, ServiceError) as err:
-                logger.warning("analysis %s was not refreshed: %s", one.id, err)
-                continue
-            if is_new:
+        for listed in self.store.analyses():
+            if wanted(listed.definition) and self._refreshed(listed.id):
                 self.changed()
+
+    def _refreshed(self, analysis_id: str) -> bool:
+        """Publish one analysis anew where that is due; what fails keeps its old collections."""
+        with self._publishing:
+            # Read again: a new definition may have been published while this one waited.
+            current = next((one for one in self.store.analyses() if one.id == analysis_id), None)
+            if current is None:
+                return False
+            try:
+                is_new = refreshed(self.store, current, max_cells=self.max_cells)
+                self._drop_superseded()
+            except (DataError, ModelError, SpatialError, ServiceError) as err:
+                logger.warning("analysis %s was not refreshed: %s", analysis_id, err)
+                return False
+            except Exception:
+                # One analysis that cannot be computed must not hold up the others.
+                logger.exception("analysis %s was not refreshed", analysis_id)
+                return False
+        return is_new
+
+    def _drop_superseded(self) -> None:
+        """Let go of snapshots whose grace is over."""
+        self.store.drop_snapshots(datetime.now(UTC) - self.grace)
 
 
 class Refresher:
