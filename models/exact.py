@@ -8,6 +8,8 @@ sparse counts.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -193,19 +195,22 @@ def smallest_attainable_p(groups: ValueGroups, sizes: ArrayLike) -> tuple[float,
     >>> [round(6 * p, 12) for p in smallest_attainable_p(value_groups([0, 0, 1, 2]), [2])]
     [1.0, 1.0]
     """
-    wanted = np.unique(np.asarray(sizes, dtype=np.int64))
-    log_all = _log_choices(len(groups), int(wanted[-1]))
-    from_top = min(_log_ways(groups.frequencies[::-1], int(c)) - log_all[c] for c in wanted)
-    from_bottom = min(_log_ways(groups.frequencies, int(c)) - log_all[c] for c in wanted)
-    return float(np.exp(from_top)), float(np.exp(from_bottom))
+    wanted = np.unique(np.asarray(sizes, dtype=np.int64)).tolist()
+    n_samples = [comb(len(groups), size) for size in wanted]
+    from_top, from_bottom = _ways(groups.frequencies[::-1], wanted), _ways(groups.frequencies, wanted)
+    return (
+        min(ways / n for ways, n in zip(from_top, n_samples, strict=True)),
+        min(ways / n for ways, n in zip(from_bottom, n_samples, strict=True)),
+    )
 
 
-def _log_ways(frequencies: Integers, size: int) -> float:
-    """Return in how many ways `size` cells can be taken group by group, as a logarithm."""
+def _ways(frequencies: Integers, sizes: list[int]) -> list[int]:
+    """Return in how many ways each number of cells can be taken, group by group."""
     until = np.cumsum(frequencies)
-    last = int(np.searchsorted(until, size))
-    n_taken = size - int(until[last]) + int(frequencies[last])
-    return float(_log_choices(int(frequencies[last]), n_taken)[-1])
+    last = np.searchsorted(until, sizes)
+    n_tied = frequencies[last]
+    n_taken = np.array(sizes) - until[last] + n_tied
+    return [comb(h, m) for h, m in zip(n_tied.tolist(), n_taken.tolist(), strict=True)]
 
 
 def _histogram(values: Integers) -> tuple[Integers, Integers]:
@@ -229,7 +234,7 @@ def _with_group(mass: Floats, filled: int, n_so_far: int, x: int, h: int) -> Flo
     for m in range(min(h, n_rows - 1, last // x) + 1):
         width = min(filled, last - m * x) + 1
         joined[m:, m * x : m * x + width] += weights[m, m:, None] * mass[: n_rows - m, :width]
-    new, drawn = np.triu_indices(n_rows)  # what leaves the table is only kept as "more"
+    new, drawn = _pairs(n_rows)  # what leaves the table is only kept as "more"
     more = at_least[drawn - new, np.maximum(last + 1 - new * x, 0)]
     joined[:, -1] = np.bincount(drawn, weights=weights[new, drawn] * more, minlength=n_rows)
     return joined
@@ -239,12 +244,19 @@ def _hypergeometric(n_old: int, n_new: int, most: int) -> Floats:
     """Return P(m of j drawn are new) as a table [m, j], 0 where j exceeds all there are."""
     log_new, log_old = _log_choices(n_new, most), _log_choices(n_old, most)
     log_all = _log_choices(n_old + n_new, most)
-    m, j = np.triu_indices(most + 1)
+    m, j = _pairs(most + 1)
     possible = np.isfinite(log_all)[j]
     m, j = m[possible], j[possible]
     table = np.zeros((most + 1, most + 1))
     table[m, j] = np.exp(log_new[m] + log_old[j - m] - log_all[j])
     return table
+
+
+@lru_cache(maxsize=8)
+def _pairs(n: int) -> tuple[Integers, Integers]:
+    """Return all (m, j) with m <= j < n."""
+    m, j = np.triu_indices(n)
+    return m, j
 
 
 def _log_choices(n: int, most: int) -> Floats:

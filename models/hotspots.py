@@ -93,7 +93,7 @@ class _Scale:
 class _Evidence:
     """For every cell: its best scale, both tails there, and the p that is judged."""
 
-    best: NDArray[np.int64]
+    best: NDArray[np.int8]
     p_hot: Floats
     p_cold: Floats
     p: Floats
@@ -264,7 +264,7 @@ def _edge(index: NeighborIndex, scale: _Scale) -> Mask:
     return scale.sizes < full_disk_sizes(index, scale.k)
 
 
-def _z(x: NDArray[Any], scales: list[_Scale], best: NDArray[np.int64]) -> Floats:
+def _z(x: NDArray[Any], scales: list[_Scale], best: NDArray[np.int8]) -> Floats:
     """Return Gi* of every cell at its best scale; NaN where the disk is the whole study area."""
     sums, sizes = _of_best([s.sums for s in scales], best), _of_best([s.sizes for s in scales], best)
     if len(scales[0].weights) == 1:
@@ -295,7 +295,7 @@ def _chosen_method(
 
 def _no_evidence(x: NDArray[Any], scales: list[_Scale]) -> _Evidence:
     nothing = np.full(len(x), np.nan)
-    return _Evidence(np.zeros(len(x), dtype=np.int64), nothing, nothing, nothing)
+    return _Evidence(np.zeros(len(x), dtype=np.int8), nothing, nothing, nothing)
 
 
 def _exact_evidence(law: DiskSumLaw, x: NDArray[Any], scales: list[_Scale], side: str) -> _Evidence:
@@ -335,7 +335,7 @@ def _tails(
     scale: _Scale, x: NDArray[Any], method: str, simulations: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     if method == "normal":
-        return normal_p(_z(x, [scale], np.zeros(len(x), dtype=np.int64)))
+        return normal_p(_z(x, [scale], np.zeros(len(x), dtype=np.int8)))
     p_hot, p_cold = monte_carlo_p(
         scale.sums, scale.ring_sizes, scale.weights, x, simulations=simulations, rng=rng
     )
@@ -352,17 +352,17 @@ def _one_p(p_hot: Floats, p_cold: Floats, side: str) -> Floats:
     return both
 
 
-def _best(judged: list[Floats]) -> NDArray[np.int64]:
+def _best(judged: list[Floats]) -> NDArray[np.int8]:
     """Return which scale has the smallest p, the first of equals; NaN never wins over a number."""
-    best = np.zeros(len(judged[0]), dtype=np.int64)
+    best = np.zeros(len(judged[0]), dtype=np.int8)
     smallest = judged[0]
     for number, p in enumerate(judged[1:], start=1):
-        best[(p < smallest) | np.isnan(smallest)] = number
+        best[(p < smallest) | (np.isnan(smallest) & ~np.isnan(p))] = number
         smallest = np.fmin(smallest, p)
     return best
 
 
-def _of_best(arrays: list[Any], best: NDArray[np.int64]) -> Any:
+def _of_best(arrays: list[Any], best: NDArray[np.int8]) -> Any:
     """Return for every cell the entry of its best scale."""
     chosen = arrays[0]
     for number, array in enumerate(arrays[1:], start=1):
