@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from spatial.errors import EmptyStudyArea, TooManyCells
 from spatial.grid import (
@@ -23,17 +21,10 @@ from spatial.grid import (
     disk_pairs,
     n_children,
     parents,
-    resolutions,
 )
 
-# Isolation is judged at this resolution at the finest (7 is the r−2 of the default 9): on a finer grid every
-# quiet block would count as isolated.
-_ISOLATION_RESOLUTION = 7
-_ISOLATION_STEPS = 2
 _STRAY_SHARE = 0.001
-_CORE_SHARE = 0.95
-_REACH = 1.25
-_MARGIN_KM = 10.0
+_STRAYS_SHARE_IN_ALL = 0.02
 _ENOUGH_TO_COUNT = 10_000
 
 
@@ -112,10 +103,9 @@ def study_area_from_data(cells: ArrayLike, counts: ArrayLike, resolution: int, m
     """Return the cells around the data: every occupied neighbourhood whole, and one ring more.
 
     All children of each cell two resolutions coarser ("parent") that holds data, plus one ring of such
-    parents. Strays are left out and counted: groups of parents more than two parents away from all others
-    that hold less than 0.1 % of the incidents and lie clearly outside the circle around the core of the
-    data, the heaviest groups with 95 % of the incidents together. So a far geocoding error does not stretch
-    the area, and a lonely farm between villages stays in it.
+    parents. Strays are left out and counted: parents with no neighbour that holds data and less than 0.1 % of
+    the incidents. Where these hold more than 2 % of the incidents together the layer is one of many small
+    places, and nothing is left out.
 
     Parameters
     ----------
@@ -221,38 +211,13 @@ def _rows_by_parent(cells: ArrayLike, counts: ArrayLike, parent_resolution: int)
 
 def _strays(occupied: Cells, rows: Floats) -> NDArray[np.bool_]:
     """Return which parents with data are strays; see `study_area_from_data`."""
-    coarse_resolution = min(int(resolutions(occupied[:1])[0]), _ISOLATION_RESOLUTION)
-    places, place_of = np.unique(parents(occupied, coarse_resolution), return_inverse=True)
-    group = _groups(places)
-    rows_of_group = np.bincount(group[place_of], weights=rows)
-    is_small = rows_of_group < _STRAY_SHARE * rows.sum()
-    heaviest_first = np.argsort(-rows_of_group, kind="stable")
-    heavier = np.cumsum(rows_of_group[heaviest_first]) - rows_of_group[heaviest_first]
-    is_core = np.zeros(len(rows_of_group), dtype=bool)
-    is_core[heaviest_first[heavier < _CORE_SHARE * rows.sum()]] = True
-    is_stray: NDArray[np.bool_] = is_small[group] & _are_far_from(places, is_core[group])
-    return np.isin(place_of, np.flatnonzero(is_stray))
-
-
-def _groups(places: Cells) -> NDArray[np.int64]:
-    """Return a label for every place; places at most two steps apart share one."""
-    a, members, _ = disk_pairs(places, _ISOLATION_STEPS)
-    b = np.minimum(np.searchsorted(places, members), len(places) - 1)
-    linked = places[b] == members
-    links = coo_array((np.ones(linked.sum(), dtype=bool), (a[linked], b[linked])), shape=(len(places),) * 2)
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
-
-
-def _are_far_from(places: Cells, is_core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which places lie clearly outside the circle around the core."""
-    lng, lat = np.radians(centers(places))
-    on_sphere = np.stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)], axis=1)
-    middle = on_sphere[is_core].mean(axis=0)
-    from_middle_km = 6371 * np.arccos(
-        np.clip(on_sphere @ (middle / max(float(np.linalg.norm(middle)), 1e-12)), -1, 1)
-    )
-    limit_km = _REACH * float(from_middle_km[is_core].max()) + _MARGIN_KM
-    return np.asarray(from_middle_km > limit_km, dtype=np.bool_)
+    a, members, _ = disk_pairs(occupied, 1)
+    b = np.minimum(np.searchsorted(occupied, members), len(occupied) - 1)
+    touching = (occupied[b] == members) & (a != b)
+    is_isolated = np.bincount(a[touching], minlength=len(occupied)) == 0
+    is_stray = is_isolated & (rows < _STRAY_SHARE * rows.sum())
+    is_scattered = rows[is_stray].sum() > _STRAYS_SHARE_IN_ALL * rows.sum()
+    return np.zeros(len(occupied), dtype=bool) if is_scattered else is_stray
 
 
 def _arithmetic(n_cells: float, resolution: int) -> Callable[[int], float]:
