@@ -145,7 +145,7 @@ STREET = """
     onstreetname onstreet mainstreet primarystreet roadname road primaryroad primaryrd route routename
     roadwayname crossstreet incidentlocation eventaddress locationaddress calladdress dispatchlocation
     escene15 logradouro nomelogradouro rua endereco nomerua calle direccion domicilio via nombrecalle
-    strasse strassenname adresse anschrift rue voie nomvoie nomrue libellevoie referencia
+    strasse strassenname adresse anschrift rue voie nomvoie nomrue libellevoie
 """.split()
 
 MODE = """

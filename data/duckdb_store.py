@@ -398,19 +398,19 @@ def _report(
     if counts.equal_rows:
         found["rows.equal"] = counts.equal_rows
         notes.append(
-            f"{counts.equal_rows} rows equal an earlier row of the file in every column:"
+            f"{counts.equal_rows:,} rows equal an earlier row of the file in every column:"
             " kept, for exports often lose what tells incidents apart (--drop-duplicates drops them)"
         )
     if counts.id_refused:
         column = report.columns.get("id", "id")
         notes.append(
-            f"column {column!r} was not taken as identity: {counts.id_conflicts} rows share its value with"
+            f"column {column!r} was not taken as identity: {counts.id_conflicts:,} rows share its value with"
             " a row of other content (--map id=COLUMN names one)"
         )
     elif counts.id_conflicts:
         found["id.repeated"] = counts.id_conflicts
         notes.append(
-            f"{counts.id_conflicts} rows share their id with a later row of other content:"
+            f"{counts.id_conflicts:,} rows share their id with a later row of other content:"
             " the last one counts"
         )
     if kind == "incidents":
@@ -442,7 +442,7 @@ def _piles(
     largest, distinct, lng, lat, total = row
     if largest >= 10 and largest > 0.005 * total:
         notes.append(
-            f"{largest} rows lie on one coordinate ({lng:.5f}, {lat:.5f}): a default of the geocoder"
+            f"{largest:,} rows lie on one coordinate ({lng:.5f}, {lat:.5f}): a default of the geocoder"
             " or one busy address; look before you believe a hotspot there"
         )
     return {"place.largest_pile": int(largest), "place.distinct": int(distinct)}

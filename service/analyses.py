@@ -6,7 +6,7 @@ and data makes the run's id, so that the same question on the same data is the s
 
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from models.areas import Areas, areas
 from models.errors import InvalidParameter as ModelParameter
 from models.hotspots import Hotspots, hotspots
 from service.parameters import CellsInputs, HotspotInputs, SharedInputs, instants
-from service.places import named_places, street_of
+from service.places import named_places, streets_of
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
@@ -315,7 +315,7 @@ def _area_facts(
         np.fmin.at(first, area[inside], times.first_time[inside].astype("datetime64[us]"))
         np.fmax.at(last, area[inside], times.last_time[inside].astype("datetime64[us]"))
     categories = _commonest(n, *asked(group="category"))
-    streets = _commonest(n, *asked(group="street"), name=street_of)
+    streets = _commonest(n, *asked(group="street"), names_of=streets_of)
     return AreaFacts(first, last, categories, streets)
 
 
@@ -325,18 +325,25 @@ def _commonest(
     area: npt.NDArray[np.intp],
     inside: npt.NDArray[np.bool_],
     *,
-    name: Callable[[str], str] = str,
+    names_of: Callable[[str], Sequence[str]] = lambda label: (label,),
     top: int = 3,
 ) -> list[list[str]]:
-    """Return the commonest labels of each area, by their `name`; ties in the order of the alphabet."""
+    """Return the commonest names that the labels of each area hold; ties in the order of the alphabet."""
     labels = pa.array(counts.group).dictionary_encode()
     codes = labels.indices.fill_null(-1).to_numpy()
     named = inside & (codes >= 0)
     used, code = np.unique(codes[named], return_inverse=True)
-    words = [name(label) for label in labels.dictionary.take(pa.array(used)).to_pylist()]
-    names, code_of_word = np.unique(np.array(words, dtype=object), return_inverse=True)
-    keys, inverse = np.unique(area[named] * max(len(names), 1) + code_of_word[code], return_inverse=True)
-    summed = np.bincount(inverse, counts.count[named], len(keys)).astype(np.int64)
+    words = [names_of(label) for label in labels.dictionary.take(pa.array(used)).to_pylist()]
+    n_words = np.array([len(some) for some in words], dtype=np.intp)
+    flat = np.array([word for some in words for word in some], dtype=object)
+    names, code_of_word = np.unique(flat, return_inverse=True)
+    # A label may hold several names or none: each row is repeated for every name of its label.
+    times = n_words[code]
+    row = np.repeat(np.arange(len(code)), times)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    word = code_of_word[(np.cumsum(n_words) - n_words)[code[row]] + nth]
+    keys, inverse = np.unique(area[named][row] * max(len(names), 1) + word, return_inverse=True)
+    summed = np.bincount(inverse, counts.count[named][row], len(keys)).astype(np.int64)
     found: list[list[tuple[int, str]]] = [[] for _ in range(n)]
     for key, number in zip(keys.tolist(), summed.tolist(), strict=True):
         found[key // len(names)].append((-number, names[key % len(names)]))

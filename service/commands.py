@@ -23,6 +23,9 @@ from service.stores import StoreBesideFiles, file_clock, is_remote, open_store, 
 #: Parameters that name a layer, or on the command line a file: the kind of each.
 FILE_ROLES = {"boundary": "boundary", "roads": "roads", "population": "population"}
 
+#: Columns with gaps that are named at the end of an ingest; the report counts them all.
+MAX_GAPS = 8
+
 
 @dataclass(frozen=True)
 class Done:
@@ -162,9 +165,24 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     if columns:
         told.append(f"columns: {columns}")
     if report["rejected"]:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report["rejected"].items()))
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(report["rejected"].items()))
         told.append(f"rejected: {reasons}")
+    told += _gaps(report)
     return told + [f"note: {note}" for note in report["notes"]]
+
+
+def _gaps(report: Mapping[str, Any]) -> list[str]:
+    """Return the columns with gaps, the emptiest first, and those without any value."""
+    nulls = {
+        name.removeprefix("null."): n for name, n in report["counts"].items() if name.startswith("null.")
+    }
+    empty = [name for name, n in nulls.items() if n == report["n_rows"]]
+    some = sorted((name for name in nulls if name not in empty), key=lambda name: (-nulls[name], name))
+    told = [f"columns without any value: {', '.join(empty)}"] if empty else []
+    if some:
+        more = f" and {len(some) - MAX_GAPS} more columns" if len(some) > MAX_GAPS else ""
+        told.append("gaps: " + ", ".join(f"{name} {nulls[name]:,}" for name in some[:MAX_GAPS]) + more)
+    return told
 
 
 def _nothing_kept(result: Mapping[str, Any]) -> str | None:

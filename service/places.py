@@ -19,6 +19,21 @@ _PREFIX = re.compile(
     r"^((on or near|near|at)\s+)?(\d+[a-z]?(-\d+)?\s+)?((blk|block)\s+(of\s+)?)?(?=\S)", re.IGNORECASE
 )
 
+#: What exports write between the streets of a junction.
+_JUNCTION = re.compile(r"\s*(?:[&@/]|\s(?:and|at)\s)\s*", re.IGNORECASE)
+
+#: What stands in a street's place and names none: gaps, and the kinds of place that British police data
+#: tell instead (https://data.police.uk/about/).
+_NO_STREET = frozenset(
+    (
+        "dead end|no location|no address|unknown|unk|n/a|na|nc|none|null|airport/airfield|bus/coach station"
+        "|conference/exhibition centre|ferry terminal|football ground|further/higher educational building"
+        "|hospital|motorway service area|nightclub|park/open space|parking area|pedestrian subway"
+        "|petrol station|police station|prison|race track|shopping area|sports/recreation area|supermarket"
+        "|theatre/concert hall|theme/adventure park"
+    ).split("|")
+)
+
 
 @dataclass(frozen=True)
 class Places:
@@ -46,14 +61,24 @@ def named_places(
     return Places(names, districts)
 
 
-def street_of(address: str) -> str:
-    """Return the street of an address as exports write it.
+def streets_of(address: str) -> list[str]:
+    """Return the streets of an address as exports write it: two of a junction, none of a kind of place.
 
     Examples
     --------
-    >>> [street_of(text) for text in ("On or near Mill Lane", "141 S 4th St", "1200 BLOCK OF W MAIN ST")]
-    ['Mill Lane', 'S 4th St', 'W MAIN ST']
+    >>> [streets_of(text) for text in ("On or near Mill Lane", "141 S 4th St", "1200 BLOCK OF W MAIN ST")]
+    [['Mill Lane'], ['S 4th St'], ['W MAIN ST']]
+    >>> [streets_of(text) for text in ("MAIN ST & HIGH ST", "OAK CT & DEAD END", "On or near Supermarket")]
+    [['MAIN ST', 'HIGH ST'], ['OAK CT'], []]
     """
+    whole = _without_prefix(address)
+    if whole.casefold() in _NO_STREET:
+        return []
+    parts = [_without_prefix(part) for part in _JUNCTION.split(whole)]
+    return [part for part in dict.fromkeys(parts) if part and part.casefold() not in _NO_STREET]
+
+
+def _without_prefix(address: str) -> str:
     return _PREFIX.sub("", address.strip(), count=1)
 
 

@@ -21,7 +21,7 @@ HEADERS = {
 EXPECTED = {
     "montco": ({"category": "title", "street": "addr"}, "timeStamp"),
     "tempe": ({}, "incident_date"),
-    "sao_paulo": ({"id": "Id_acident", "category": "Tipo_acide", "street": "Referencia"}, "Data"),
+    "sao_paulo": ({"id": "Id_acident", "category": "Tipo_acide"}, "Data"),
     "police_uk": ({"id": "Crime ID", "category": "Crime type", "street": "Location"}, "Month"),
     "open311": (
         {"id": "service_request_id", "category": "service_name", "street": "address"},
