@@ -1,6 +1,7 @@
 """Numbers written by people and spreadsheets: decimal commas, thousands marks, blanks."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +26,6 @@ NULL_TOKENS = (
     "\\n",
 )
 
-_ALL_TOKENS = pa.array(
-    sorted({form for token in NULL_TOKENS for form in (token, token.upper(), token.title())})
-)
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Spaces of no width to break at are thousands marks too.
 _SPACES = "\u00a0\u202f"
@@ -55,10 +53,14 @@ class Numbers:
 
 def is_null(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return where a text column holds nothing, null tokens included."""
-    return pc.is_in(column, value_set=_NULLS)
+    return pc.is_in(column, value_set=_nulls())
 
 
-_NULLS = pa.concat_arrays([_ALL_TOKENS, pa.array([None], pa.string())])
+@cache
+def _nulls() -> pa.Array:
+    # Made when first needed: the first array that Arrow makes loads pandas, where that is installed.
+    forms = {form for token in NULL_TOKENS for form in (token, token.upper(), token.title())}
+    return pa.array([*sorted(forms), None], pa.string())
 
 
 def number_style(column: pa.ChunkedArray, *, degrees: bool = False) -> NumberStyle:

@@ -1,7 +1,10 @@
-"""The command line: `emberline …`. Errors are one line; exit codes are 0 done, 1 failed, 2 usage."""
+"""The command line: `emberline …`. Errors are one line; exit codes are 0 done, 1 failed, 2 usage.
+
+Each command imports what it needs when it runs: the engines behind them take seconds to load, and neither
+`--help` nor a mistyped option should wait for them.
+"""
 
 import json
-import logging
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -10,27 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvicorn
-from rich.console import Console
-from rich.table import Table
 
-from data.errors import DataError
-from data.holder import forget_holder, note_holder
-from data.records import KINDS
-from models.errors import ModelError
-from service.app import create_app, uvicorn_options
-from service.commands import ingest_command, publish_command, run_command
-from service.demo import DEMO_STORE, prepare_demo
-from service.errors import InvalidInputs, ServiceError
-from service.ingesting import IngestOrder
-from service.log import set_up_logging
-from service.parameters import INPUTS
-from service.remote import RemoteService
-from service.settings import Settings, check_bind
-from service.store_use_cases import layer_json
-from service.stores import DEFAULT_STORE, is_remote, open_store, store_path
-from service.wiring import open_backend
-from spatial.errors import SpatialError
+DEFAULT_STORE = "duckdb:///emberline.duckdb"
+DEMO_STORE = "duckdb:///demo.duckdb"
+
+_KINDS = "incidents, boundary, roads, population, sites, sewersheds, samples or coverage."
 
 app = typer.Typer(
     name="emberline",
@@ -54,6 +41,7 @@ MapOption = Annotated[
     typer.Option("--map", help="field=column, repeatable; time=DATE+TIME joins two columns; field= ignores."),
 ]
 CrsOption = Annotated[str | None, typer.Option(help="CRS of the coordinates, such as EPSG:2223.")]
+_KINDS = "incidents, boundary, roads, population, sites, sewersheds, samples or coverage."
 TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, such as America/Phoenix.")]
 
 
@@ -63,7 +51,7 @@ def ingest(
         Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet; .gz, .zip.")
     ],
     layer: Annotated[str, typer.Option(help="Id of the layer.")],
-    kind: Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")] = "incidents",
+    kind: Annotated[str, typer.Option(help=_KINDS)] = "incidents",
     store: StoreOption = DEFAULT_STORE,
     mapping: MapOption = [],  # noqa: B006 (Typer reads the default, nobody changes it)
     crs: CrsOption = None,
@@ -77,6 +65,9 @@ def ingest(
     replace: Annotated[bool, typer.Option("--replace", help="Replace the layer's rows.")] = False,
 ) -> None:
     """Take a file into a layer."""
+    from service.commands import ingest_command
+    from service.ingesting import IngestOrder
+
     _require_kind(kind)
     order = IngestOrder(
         layer,
@@ -101,20 +92,16 @@ def ingest(
 @app.command()
 def layers(store: StoreOption = DEFAULT_STORE) -> None:
     """List the layers of a store."""
-    if is_remote(store):
-        with RemoteService(store) as service:
-            found = service.layers()
-    else:
-        _require_store(store)
-        opened = open_store(store)
-        found = [layer_json(layer) for layer in opened.layers()]
-        opened.close()
+    found = _layers(store)
     names = ("id", "kind", "rows", "timezone", "first_time", "last_time", "data_version", "title")
     if not sys.stdout.isatty():
         print("\t".join(names))
         for one in found:
             print("\t".join("" if one[name] is None else str(one[name]) for name in names))
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*names)
     for one in found:
         table.add_row(*("" if one[name] is None else str(one[name]) for name in names))
@@ -123,7 +110,7 @@ def layers(store: StoreOption = DEFAULT_STORE) -> None:
 
 @app.command()
 def run(
-    method: Annotated[str, typer.Argument(help=f"One of {', '.join(INPUTS)}.")],
+    method: Annotated[str, typer.Argument(help="hotspots or cells.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output: .geojson, .gpkg, .parquet, .fgb, .csv.")],
     file: Annotated[Path | None, typer.Argument(help="A file of incidents; needs no store.")] = None,
     store: StoreOption = DEFAULT_STORE,
@@ -134,6 +121,10 @@ def run(
     timezone: TimezoneOption = None,
 ) -> None:
     """Run a method on a layer, or straight on a file."""
+    from service.commands import run_command
+    from service.ingesting import IngestOrder
+    from service.parameters import INPUTS
+
     if method not in INPUTS:
         raise typer.BadParameter(f"METHOD needs one of {', '.join(INPUTS)}; got {method!r}")
     if (file is None) == (layer is None):
@@ -152,6 +143,8 @@ def publish(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Save an analysis, run it and publish its collections."""
+    from service.commands import publish_command
+
     definition = _definition(_existing(analysis))
     with _progress() as progress:
         done = publish_command(store, definition, progress)
@@ -169,8 +162,12 @@ def serve(
     ] = False,
 ) -> None:
     """Serve a store over HTTP."""
+    from service.serving import bound_socket, serve
+
+    if _is_remote(store):
+        raise typer.BadParameter(f"serve needs a store of its own, got the service {store}")
     settings = _settings(store_url=store, host=host, port=port, insecure=insecure or None)
-    _serve(settings)
+    serve(settings, bound_socket(settings))
 
 
 @app.command()
@@ -180,13 +177,18 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Prepare the store and stop.")] = False,
 ) -> None:
     """Make the sample city, analyse it and serve it."""
+    from service.demo import prepare_demo
+    from service.serving import bound_socket, serve
+
+    settings = _settings(store_url=store, port=port)
+    is_served = not (no_serve or _is_remote(store))
+    bound = bound_socket(settings) if is_served else None
     with _progress() as progress:
         told = prepare_demo(store, progress)
     for line in told:
         print(line, flush=True)
-    if no_serve or is_remote(store):
-        return
-    _serve(_settings(store_url=store, port=port))
+    if bound is not None:
+        serve(settings, bound)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -201,47 +203,60 @@ def main(arguments: list[str] | None = None) -> int:
         return _say("interrupted", 1)
     except typer.TyperException as err:
         return _say(err.format_message(), 2)
-    except InvalidInputs as err:
-        return _say(str(err), 2)
-    except (DataError, ModelError, SpatialError, ServiceError, _Failed, OSError) as err:
+    except _Failed as err:
         return _say(str(err), 1)
+    except Exception as err:
+        from service.failures import told
+
+        words_and_code = told(err)
+        if words_and_code is None:
+            raise
+        return _say(*words_and_code)
 
 
 class _Failed(Exception):
     """The command did what it could and says that it was not enough."""
 
 
-def _serve(settings: Settings) -> None:
-    """Serve until interrupted; a note beside the store's file tells other commands where."""
-    check_bind(settings.host, settings.insecure)
-    if is_remote(settings.store_url):
-        raise typer.BadParameter(f"serve needs a store of its own, got the service {settings.store_url}")
-    set_up_logging(settings.log_level)
-    application = create_app(settings, open_backend=open_backend)
-    url = f"http://{settings.host}:{settings.port}"
-    path = store_path(settings.store_url)
-    if path is not None:
-        note_holder(path, url)
-    print(f"serving {settings.store_url} at {url}/ (map: {url}/map); stop with Ctrl-C", flush=True)
+def _layers(store: str) -> list[dict[str, Any]]:
+    if _is_remote(store):
+        from service.remote import RemoteService
+
+        with RemoteService(store) as service:
+            return service.layers()
+    from service.layer_facts import layer_json
+    from service.stores import open_store
+
+    _require_store(store)
+    opened = open_store(store)
     try:
-        uvicorn.run(application, **uvicorn_options(settings))
+        return [layer_json(layer) for layer in opened.layers()]
     finally:
-        if path is not None:
-            forget_holder(path)
+        opened.close()
 
 
-def _settings(**given: Any) -> Settings:
+def _settings(**given: Any) -> Any:
+    from service.settings import Settings
+
     return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _is_remote(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
 
 
 def _require_store(url: str) -> None:
     """Refuse to make an empty store where one was to be read."""
+    from service.stores import store_path
+
     path = store_path(url)
     if path is not None and not path.exists():
         raise _Failed(f"there is no store at {path}; `emberline ingest` makes one")
 
 
 def _require_kind(kind: str) -> None:
+    from data.records import KINDS
+
     if kind not in KINDS:
         raise typer.BadParameter(f"--kind needs one of {', '.join(KINDS)}; got {kind!r}")
 
@@ -297,16 +312,16 @@ def _definition(path: Path) -> dict[str, Any]:
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Show what is being done on a terminal; say nothing in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
-    with console.status("starting") as status:
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
         yield lambda words: status.update(words)
 
 
 def _say(words: str, code: int) -> int:
-    logging.getLogger(__name__).debug("exit %d", code)
     print(f"emberline: {' '.join(words.split())}", file=sys.stderr)
     return code
 

@@ -10,14 +10,11 @@ from io import BytesIO
 from threading import Lock
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import orjson
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 
@@ -91,13 +88,17 @@ def file_bytes(kind: str, whole: Snapshot, rows: NDArray[np.int64]) -> bytes:
 
 def frame_bytes(
     kind: str,
-    frame: pd.DataFrame,
+    frame: Any,
     shapes: NDArray[np.object_],
     geometry_kind: str | None,
     name: str,
     timestamp: str,
 ) -> bytes:
     """Return a table with its geometries as a file; a collection without geometry becomes a plain table."""
+    # These take seconds to load, and a service or command that writes no such file should not wait for them.
+    import geopandas as gpd
+    import pyogrio
+
     sink = BytesIO()
     spatial = geometry_kind is not None
     table = gpd.GeoDataFrame(frame, geometry=shapes, crs="OGC:CRS84") if spatial else frame
@@ -140,7 +141,7 @@ def _multi_if_mixed(table: Any, geometry_kind: str | None) -> Any:
         makers[geometry_kind]([shape]) if shape is not None and shape.geom_type == single else shape
         for shape in table.geometry
     ]
-    return table.set_geometry(gpd.GeoSeries(shapes, crs=table.crs, index=table.index))
+    return table.set_geometry(np.array(shapes, dtype=object), crs=table.crs)
 
 
 def _csv_column(column: pa.ChunkedArray) -> pa.Array:

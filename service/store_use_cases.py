@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 
 from data.errors import AnalysisNotFound, DataError
-from data.store import Layer, Store
+from data.store import Store
 from models.errors import ModelError
 from service.analyses import METHOD_VERSIONS, Progress, findings
 from service.errors import InvalidParameter, ProcessNotFound, ServiceError, UnreadableBody
 from service.ingesting import IngestOrder, ingest_features, ingest_file, result_json
+from service.layer_facts import layer_json
 from service.methods import method_descriptions
 from service.parameters import INPUTS, inputs_of
 from service.publishing import feature_collection, publish_analysis, refreshed
@@ -74,10 +75,10 @@ class StoreUseCases:
 
     def ingests(self, layer_id: str) -> list[dict[str, Any]]:
         """Return the layer's ingest log, newest first."""
-        self.store.layer(layer_id)
-        return [
-            {**one, "finished": one["finished"].isoformat() + "Z"} for one in self.store.ingests(layer_id)
-        ]
+        found = self.store.ingests(layer_id)
+        if not found:
+            self.store.layer(layer_id)
+        return [{**one, "finished": one["finished"].isoformat() + "Z"} for one in found]
 
     def rejects(self, layer_id: str, *, ingest: str | None, limit: int, offset: int) -> dict[str, Any]:
         """Return rejected rows of one ingest, by default the newest."""
@@ -255,24 +256,6 @@ def layers_of(definition: Mapping[str, Any]) -> set[str]:
     """Return the layers that an analysis stands on."""
     inputs = definition.get("inputs", {})
     return {inputs[role] for role in ("layer", "boundary", "roads", "population") if inputs.get(role)}
-
-
-def layer_json(layer: Layer) -> dict[str, Any]:
-    """Return a layer as plain data."""
-    return {
-        "id": layer.id,
-        "kind": layer.kind,
-        "title": layer.title,
-        "timezone": layer.timezone,
-        "rows": layer.n_rows,
-        "data_version": layer.data_version,
-        "data_digest": layer.data_digest,
-        "data_time": layer.data_time.isoformat().replace("+00:00", "Z"),
-        "bbox": layer.bbox,
-        "first_time": layer.first_time and layer.first_time.isoformat().replace("+00:00", "Z"),
-        "last_time": layer.last_time and layer.last_time.isoformat().replace("+00:00", "Z"),
-        "fields": layer.columns,
-    }
 
 
 def features_of(body: bytes, content_type: str) -> list[dict[str, Any]]:

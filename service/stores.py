@@ -11,8 +11,6 @@ from data.duckdb_store import DuckDBStore
 from data.errors import LayerNotFound, StoreUnavailable
 from data.store import Layer, Store
 
-DEFAULT_STORE = "duckdb:///emberline.duckdb"
-
 
 def is_remote(url: str) -> bool:
     """Return whether the URL names a running service."""

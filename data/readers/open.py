@@ -26,7 +26,6 @@ from data.readers.recognise import (
     SHAPEFILE,
 )
 from data.readers.unpack import unpacked
-from data.readers.vector import VectorSource
 from data.records import CleanSource, IngestSpec
 
 #: A portal's error answer is no longer than this.
@@ -88,6 +87,9 @@ def _opened(path: Path, room: Path) -> RawSource:
         return JsonLines(inside, name)
     if form == JSON_ARRAY:
         return JsonArray(inside, name)
+    # GDAL brings pandas with it, which takes seconds to load: only where a file needs it.
+    from data.readers.vector import VectorSource
+
     if form == GEOJSON:
         _require_no_error_answer(inside, name)
         inside = _in_utf8(inside, room)
