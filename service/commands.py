@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from data.store import Store
 from service.analyses import Progress
 from service.errors import InvalidInputs, RecordsRejected
 from service.ingesting import IngestOrder, ingest_file, result_json
-from service.outputs import output_kind, write_output
+from service.outputs import output_kind, require_place, write_output
 from service.remote import RemoteService
 from service.settings import Settings
 from service.store_use_cases import StoreUseCases
@@ -40,6 +40,9 @@ def ingest_command(
     store_url: str, path: Path, order: IngestOrder, rejects: Path | None, progress: Progress
 ) -> Done:
     """Take a file into a layer; write its rejects where asked."""
+    if rejects:
+        require_place(rejects, path)
+    order = _with_boundary_file(order, is_remote(store_url))
     progress(f"reading {path.name}")
     if is_remote(store_url):
         with RemoteService(store_url) as service:
@@ -71,15 +74,15 @@ def run_command(
 ) -> Done:
     """Run a method on a layer or on a file and write what it found."""
     output_kind(out)
+    require_place(out, *([path] if path else []))
+    if "layer" in parameters:
+        raise InvalidInputs("the layer is named by --layer ID, or is the FILE; got --param layer=… too")
     files = {role: Path(parameters[role]) for role in FILE_ROLES if _is_file(parameters.get(role))}
     inputs = {**parameters, "layer": order.layer}
     notes: list[str] = []
     if path is None and is_remote(store_url):
         if files:
-            role = next(iter(files))
-            raise InvalidInputs(
-                f"{role} needs a layer id when a service runs the method; ingest the file first"
-            )
+            raise _no_file_there(next(iter(files)))
         with RemoteService(store_url) as service:
             progress(f"running {method} in the service")
             collection = service.execute(method, inputs)
@@ -102,8 +105,8 @@ def run_command(
         finally:
             store.close()
     progress(f"writing {out.name}")
-    n_features = write_output(collection, out)
-    return Done(f"{out}: {n_features} features", notes)
+    n_features, found = write_output(collection, out)
+    return Done(f"{out}: {n_features} features", notes + [f"note: {note}" for note in found])
 
 
 def publish_command(store_url: str, definition: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -132,8 +135,11 @@ def _beside_files(
     for role, path in files.items():
         progress(f"reading {path.name}")
         layer = f"file-{role}"
-        ingest_file(side, path, IngestOrder(layer, kind=FILE_ROLES[role], title=path.name))
+        order = IngestOrder(layer, kind=FILE_ROLES[role], title=path.name)
+        result = result_json(ingest_file(side, path, order))
         renamed[role] = layer
+        if failure := _nothing_kept(result):
+            raise RecordsRejected(f"{role}: {failure}")
     both: Any = StoreBesideFiles(store, side)
     return both, renamed
 
@@ -152,6 +158,19 @@ def _require_existing(store_url: str) -> None:
     path = store_path(store_url)
     if path is not None and not path.exists():
         raise StoreUnavailable(f"there is no store at {path}; `emberline ingest` makes one")
+
+
+def _with_boundary_file(order: IngestOrder, is_sent: bool) -> IngestOrder:
+    """Tell a boundary that is a file from one that is a layer."""
+    if not isinstance(order.boundary, str) or not _is_file(order.boundary):
+        return order
+    if is_sent:
+        raise _no_file_there("boundary")
+    return replace(order, boundary=Path(order.boundary))
+
+
+def _no_file_there(role: str) -> InvalidInputs:
+    return InvalidInputs(f"{role} needs a layer id when a service does the work; ingest the file first")
 
 
 def _is_file(value: object) -> bool:

@@ -6,24 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import shapely
-from data.readers.feature_items import features_source
 
 from data.errors import LayerNotFound
+from data.readers.feature_items import features_source
 from data.readers.open import open_features, open_incidents
 from data.records import CleanSource, IngestSpec
 from data.store import IngestResult, Layer, Store
+from service.layer_fields import attribute_spellings
 
 
 @dataclass(frozen=True)
 class IngestOrder:
-    """What a user asks of one upload; `boundary` is the id of a boundary layer or a file."""
+    """What a user asks of one upload; `boundary` is the id of a boundary layer, or the path of a file.
+
+    A path comes from the command line alone: who sends a request must not make the service open its files.
+    """
 
     layer: str
     kind: str = "incidents"
     mapping: dict[str, str] = field(default_factory=dict)
     crs: str | None = None
     timezone: str | None = None
-    boundary: str | None = None
+    boundary: str | Path | None = None
     title: str = ""
     drop_duplicates: bool = False
     replace: bool = False
@@ -53,6 +57,7 @@ def ingest_spec(store: Store, order: IngestOrder) -> IngestSpec:
         crs=order.crs,
         timezone=timezone,
         boundary=_outline(store, order.boundary) if order.boundary else None,
+        spellings=attribute_spellings(store, known) if known and not order.replace else {},
     )
 
 
@@ -82,12 +87,15 @@ def _known(store: Store, layer_id: str) -> Layer | None:
         return None
 
 
-def _outline(store: Store, boundary: str) -> bytes:
+def _outline(store: Store, boundary: str | Path) -> bytes:
     """Return the union of a boundary's polygons as WKB, from a layer of the store or from a file."""
-    path = Path(boundary)
-    if path.is_file():
-        source = open_features(path, IngestSpec("boundary", kind="boundary"))
+    if isinstance(boundary, Path):
+        source = open_features(boundary, IngestSpec("boundary", kind="boundary"))
         shapes = [shape for batch in source.batches() for shape in batch.rows["geometry"].to_pylist()]
     else:
+        if (layer := store.layer(boundary)).kind != "boundary":
+            raise LayerNotFound(
+                f"boundary needs a layer of kind boundary; {boundary!r} is of kind {layer.kind}"
+            )
         shapes = store.geometries(boundary)["geometry"].to_pylist()
     return bytes(shapely.to_wkb(shapely.union_all(shapely.from_wkb(shapes))))

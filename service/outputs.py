@@ -27,18 +27,32 @@ class UnknownOutput(ServiceError, ValueError):
     """The output's ending names no format."""
 
 
+class OutputFailed(ServiceError, OSError):
+    """The output cannot be written where it was asked for."""
+
+
 def output_kind(path: Path) -> str:
     """Return the format that a file's ending chooses; raise `UnknownOutput`."""
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise UnknownOutput(f"the output needs one of the endings {', '.join(_KINDS)}; got {path.name!r}")
-    if not path.parent.is_dir():
-        raise UnknownOutput(f"the output needs the directory {path.parent}, which does not exist")
     return kind
 
 
-def write_output(collection: bytes, path: Path) -> int:
-    """Write a FeatureCollection, whole or not at all; return how many features it holds."""
+def require_place(path: Path, *inputs: Path) -> None:
+    """Raise `OutputFailed` where a file cannot be, before the work whose result it is to hold."""
+    if not path.parent.is_dir():
+        raise OutputFailed(f"{path} needs the directory {path.parent}, which does not exist")
+    if path.is_dir():
+        raise OutputFailed(f"{path} is a directory; the name of a file is needed")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputFailed(f"{path} cannot be written: the directory {path.parent} is read-only")
+    if path.exists() and any(path.samefile(one) for one in inputs):
+        raise OutputFailed(f"{path} is the file that is read; write to another")
+
+
+def write_output(collection: bytes, path: Path) -> tuple[int, list[str]]:
+    """Write a FeatureCollection, whole or not at all; return how many features it holds, and its notes."""
     kind = output_kind(path)
     document = orjson.loads(collection)
     body = collection + b"\n" if kind == "geojson" else _as(kind, document, path.stem)
@@ -48,8 +62,10 @@ def write_output(collection: bytes, path: Path) -> int:
         temporary.replace(path)
     except OSError as err:
         temporary.unlink(missing_ok=True)
-        raise UnknownOutput(f"{path} cannot be written: {err.strerror}") from err
-    return len(document["features"])
+        raise OutputFailed(f"{path} cannot be written: {err.strerror}") from err
+    diagnostics = document.get("emberline", {}).get("diagnostics", {})
+    notes = [*diagnostics.get("notes", []), *diagnostics.get("warnings", [])]
+    return len(document["features"]), notes
 
 
 def _as(kind: str, document: dict[str, Any], name: str) -> bytes:
