@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data import aliases
-from data.attributes import RowJson
+from data.attributes import RowJson, spelled
 from data.columns import checked_mapping, named, position_columns
 from data.errors import MissingField
 from data.incident_source import as_text, first_filled, reject_table, with_geometry
@@ -70,6 +70,7 @@ class FeatureSource:
     def __init__(self, raw: RawSource, spec: IngestSpec) -> None:
         self._raw = raw
         self._kind = spec.kind
+        self._spellings = spec.spellings
         self._chunks = raw.chunks()
         self._first = first_filled(self._chunks, raw.facts.name)
         self._plan = _plan(self._first[-1], raw.facts, spec)
@@ -165,7 +166,8 @@ class FeatureSource:
         kept |= {name: column for name, column in plan.renamed.items()}
         if not kept:
             return pa.nulls(table.num_rows, pa.string())
-        return self._json.of(pa.table({name: table[column] for name, column in kept.items()}), list(kept))
+        further = pa.table({name: table[column] for name, column in kept.items()})
+        return self._json.of(further, list(kept), spelled(list(kept), self._spellings))
 
     def _rejects(self, chunk: RawChunk, code: NDArray[np.int8]) -> pa.Table:
         bad = np.flatnonzero(code)

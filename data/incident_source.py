@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from data.attributes import RowJson
+from data.attributes import RowJson, spelled
 from data.bulk import Bulk, Window
 from data.checks import CODES, REASONS, Judged, judge_degrees, judge_raw, judge_times
 from data.errors import UnreadableFile
@@ -48,6 +48,7 @@ class IncidentSource:
         sample = self._first[-1]
         self._plan = make_plan(sample, raw.facts, spec)
         self._boundary = _area(spec.boundary)
+        self._spellings = spec.spellings
         self._json = RowJson()
         self._beside = ThreadPoolExecutor(1, "rows-as-json")
         self._bulk = Bulk()
@@ -124,7 +125,8 @@ class IncidentSource:
         lng, lat = placed.lng[good], placed.lat[good]
         # The engine works beside this thread while the rest is made ready.
         others = [c for c in table.column_names if c not in self._plan.taken]
-        attributes = self._beside.submit(self._json.of, table, others)
+        names = spelled(others, self._spellings)
+        attributes = self._beside.submit(self._json.of, table, others, names)
         has_time = times.has_time[good]
         columns = {
             "row": pa.array(chunk.rows[good], pa.int64()),

@@ -63,7 +63,8 @@ class IngestSpec:
     """What the user said about a file.
 
     `mapping` is field → column; `crs` a name such as ``EPSG:2223`` or None to take the file's own, else
-    WGS 84; `timezone` an IANA name; `boundary` WKB in WGS 84 outside of which rows are rejected.
+    WGS 84; `timezone` an IANA name; `boundary` WKB in WGS 84 outside of which rows are rejected; `spellings`
+    how the layer's rows already spell further columns, by their names without case.
     """
 
     layer: str
@@ -72,6 +73,7 @@ class IngestSpec:
     crs: str | None = None
     timezone: str | None = None
     boundary: bytes | None = None
+    spellings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

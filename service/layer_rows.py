@@ -1,9 +1,10 @@
 """Raw rows of a layer as GeoJSON features, page by page."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import shapely
@@ -11,29 +12,15 @@ import shapely
 from data.store import Layer, Store
 from service.catalog import CollectionInfo, LayerPage
 from service.errors import FeatureNotFound
+from service.layer_fields import canonical_properties, layer_properties
 from service.snapshots import Bbox, Interval
 
-#: Canonical properties of a row, with their JSON schemas, by kind of layer.
-_INCIDENT = {
-    "time": {"title": "time", "type": "string", "format": "date-time"},
-    "time_precision": {"title": "time_precision", "type": "string"},
-    "category": {"title": "category", "type": "string"},
-    "severity": {"title": "severity", "type": "string"},
-    "street": {"title": "street", "type": "string"},
-    "mode": {"title": "mode", "type": "string"},
-    "weight": {"title": "weight", "type": "number"},
-}
-_FEATURE = {
-    "name": {"title": "name", "type": "string"},
-    "value": {"title": "value", "type": "number"},
-}
-
-_SAMPLE = 1000
+#: Times without a zone are UTC, and say so.
+_TIMES = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
 def layer_info(store: Store, layer: Layer) -> CollectionInfo:
     """Describe the collection of a layer's rows."""
-    canonical = _canonical(layer)
     return CollectionInfo(
         id=layer.id,
         kind="layer",
@@ -45,7 +32,7 @@ def layer_info(store: Store, layer: Layer) -> CollectionInfo:
         bbox=layer.bbox,
         interval=(_text(layer.first_time), _text(layer.last_time)) if layer.first_time else None,
         item_count=layer.n_rows,
-        properties={**canonical, **_attribute_schemas(store, layer, canonical)},
+        properties=layer_properties(store, layer),
     )
 
 
@@ -57,8 +44,13 @@ def rows_page(
     bbox: Bbox | None,
     asked: Interval | None,
     filters: Mapping[str, Any],
+    names: Collection[str] = (),
 ) -> LayerPage:
-    """Return a page of rows in their order; unfiltered pages are one range of ordinals."""
+    """Return a page of rows in their order; unfiltered pages are one range of ordinals.
+
+    Every row has the properties `names`, null where it has no value: clients take the fields from the first
+    rows that they see.
+    """
     where, values = _conditions(layer, bbox, asked, filters)
     if not where:
         rows = store.query(
@@ -75,44 +67,48 @@ def rows_page(
             f"SELECT * FROM {layer.table} WHERE {clause} ORDER BY ordinal LIMIT {limit:d} OFFSET {offset:d}",
             values,
         )
-    features = _features(layer, rows)
-    return LayerPage(b",".join(features), matched, len(features), offset + len(features) < matched)
+    features = _features(layer, rows, names)
+    return LayerPage(features, matched, rows.num_rows, offset + rows.num_rows < matched)
 
 
-def row_feature(store: Store, layer: Layer, fid: str) -> bytes:
+def row_feature(store: Store, layer: Layer, fid: str, names: Collection[str] = ()) -> bytes:
     """Return one row as a GeoJSON feature."""
     rows = store.query(f"SELECT * FROM {layer.table} WHERE id = ? LIMIT 1", [fid])
     if not rows.num_rows:
         raise FeatureNotFound(f"layer {layer.id!r} has no row {fid!r}")
-    return _features(layer, rows)[0]
+    return _features(layer, rows, names)
 
 
-def _features(layer: Layer, rows: pa.Table) -> list[bytes]:
-    if layer.kind == "incidents":
-        return [orjson.dumps(_incident(row)) for row in rows.to_pylist()]
-    return [_feature(row) for row in rows.to_pylist()]
+def _features(layer: Layer, rows: pa.Table, names: Collection[str]) -> bytes:
+    """Return the rows as features, joined by commas."""
+    if not rows.num_rows:
+        return b""
+    canonical = list(canonical_properties(layer))
+    blank = dict.fromkeys(name for name in names if name not in canonical)
+    attributes = (blank | orjson.loads(text) if text else blank for text in rows["attributes"].to_pylist())
+    values = zip(*(rows[name].to_pylist() for name in canonical), strict=True)
+    features = [
+        {
+            "type": "Feature",
+            "id": fid,
+            "geometry": geometry,
+            # A canonical field is never overwritten by a column of its name.
+            "properties": {**further, **dict(zip(canonical, own, strict=True))},
+        }
+        for fid, geometry, further, own in zip(
+            rows["id"].to_pylist(), _geometries(layer, rows), attributes, values, strict=True
+        )
+    ]
+    return orjson.dumps(features, option=_TIMES)[1:-1]
 
 
-def _incident(row: dict[str, Any]) -> dict[str, Any]:
-    time = row["time"]
-    properties = {**row, "time": None if time is None else _text(time)}
-    return {
-        "type": "Feature",
-        "id": row["id"],
-        "geometry": {"type": "Point", "coordinates": [round(row["lng"], 7), round(row["lat"], 7)]},
-        "properties": _with_attributes({name: properties[name] for name in _INCIDENT}, row["attributes"]),
-    }
-
-
-def _feature(row: dict[str, Any]) -> bytes:
-    geometry = orjson.Fragment(shapely.to_geojson(shapely.from_wkb(row["geometry"])))
-    properties = _with_attributes({name: row[name] for name in _FEATURE}, row["attributes"])
-    return orjson.dumps({"type": "Feature", "id": row["id"], "geometry": geometry, "properties": properties})
-
-
-def _with_attributes(properties: dict[str, Any], attributes: str | None) -> dict[str, Any]:
-    """Add the columns that no canonical field took; a canonical field is never overwritten."""
-    return {**orjson.loads(attributes), **properties} if attributes else properties
+def _geometries(layer: Layer, rows: pa.Table) -> list[Any]:
+    """Return the GeoJSON geometry of each row."""
+    if layer.kind != "incidents":
+        shapes = shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object))
+        return [orjson.Fragment(text) for text in shapely.to_geojson(shapes).tolist()]
+    places = zip(*(np.round(rows[name].to_numpy(), 7).tolist() for name in ("lng", "lat")), strict=True)
+    return [{"type": "Point", "coordinates": place} for place in places]
 
 
 def _conditions(
@@ -145,58 +141,23 @@ def _conditions(
 def _equals(layer: Layer, name: str) -> str:
     if name == "time":
         return "time = ?::TIMESTAMPTZ AT TIME ZONE 'UTC'"
-    if name in _canonical(layer):
+    if name in canonical_properties(layer):
         return f'"{name}" = ?'
     path = name.replace("'", "''").replace('"', '\\"')
     return f"json_extract_string(attributes, '$.\"{path}\"') = ?::VARCHAR"
 
 
-def _canonical(layer: Layer) -> dict[str, dict[str, str]]:
-    return _INCIDENT if layer.kind == "incidents" else _FEATURE
-
-
 def _geometry_kind(store: Store, layer: Layer) -> str:
-    """Name the GeoJSON type that holds the layer's geometries, judged by its first rows."""
-    table = store.query(f"SELECT geometry FROM {layer.table} ORDER BY ordinal LIMIT {_SAMPLE}")
+    """Name the GeoJSON type that holds all of the layer's geometries."""
+    # The first five bytes of WKB name the type; only one geometry of each has to be opened.
+    table = store.query(
+        f"SELECT any_value(geometry) AS geometry FROM {layer.table} GROUP BY hex(geometry[1:5])"
+    )
     kinds = {shape.geom_type for shape in shapely.from_wkb(table["geometry"].to_pylist())}
     if len(kinds) == 1:
         return str(kinds.pop())
     plain = {kind.removeprefix("Multi") for kind in kinds}
     return f"Multi{plain.pop()}" if len(plain) == 1 else "Geometry"
-
-
-def _attribute_schemas(store: Store, layer: Layer, canonical: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Return the schemas of the further columns, from the first rows."""
-    sample = store.query(
-        f"SELECT attributes FROM {layer.table} WHERE attributes IS NOT NULL ORDER BY ordinal LIMIT {_SAMPLE}"
-    )
-    types: dict[str, set[str]] = {}
-    for text in sample["attributes"].to_pylist():
-        for name, value in orjson.loads(text).items():
-            types.setdefault(name, set()).add(_json_type(value))
-    return {
-        name: {"title": name, "type": _common_type(found - {"null"})}
-        for name, found in types.items()
-        if name not in canonical
-    }
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, float):
-        return "number"
-    return "string"
-
-
-def _common_type(found: set[str]) -> str:
-    if len(found) == 1:
-        return next(iter(found))
-    return "number" if found == {"integer", "number"} else "string"
 
 
 def _text(value: datetime | None) -> str | None:

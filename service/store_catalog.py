@@ -107,13 +107,18 @@ class StoreCatalog:
         self._require_layer(layer_id)
         with self.store.reading():
             layer = self.store.layer(layer_id)
-            return rows_page(self.store, layer, limit, offset, bbox, datetime, filters)
+            names = self._properties(layer_id)
+            return rows_page(self.store, layer, limit, offset, bbox, datetime, filters, names)
 
     def layer_item(self, layer_id: str, fid: str) -> bytes:
         """Return one row as a GeoJSON feature."""
         self._require_layer(layer_id)
         with self.store.reading():
-            return row_feature(self.store, self.store.layer(layer_id), fid)
+            return row_feature(self.store, self.store.layer(layer_id), fid, self._properties(layer_id))
+
+    def _properties(self, layer_id: str) -> Mapping[str, Any]:
+        info = self._infos.get((layer_id, _RECORD_VIEW))
+        return {} if info is None else info.properties
 
     def _require_layer(self, layer_id: str) -> None:
         if layer_id not in self._layers:
