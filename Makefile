@@ -4,6 +4,7 @@
 #   make bench   docs/benchmarks.md                     make calibration   docs/calibration.md
 
 PYTHON ?= python3
+PYTEST_OPTIONS ?= -q -n auto --maxprocesses 4 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check

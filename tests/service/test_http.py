@@ -213,7 +213,9 @@ def test_the_map_page_and_its_assets_are_served(built: TestClient) -> None:
     assert built.get("/map").headers["location"] == "http://testserver/map/"
     page, script = built.get("/map/"), built.get("/map/assets/main.js")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert "worker-src 'self' blob:" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "worker-src 'self';" in policy
+    assert "unsafe" not in policy
     assert script.headers["content-type"] == "text/javascript"
     assert script.headers["cache-control"] == "private, max-age=3600"
 
