@@ -374,14 +374,31 @@ def _connected(path: Path | None) -> duckdb.DuckDBPyConnection:
     """Open the file; tell who holds it where another process does."""
     if path is not None and not path.parent.is_dir():
         raise StoreUnavailable(f"the store needs the directory {path.parent}, which does not exist")
+    if path is not None:
+        _require_store_file(path)
     try:
-        return duckdb.connect(str(path) if path else ":memory:", config={"preserve_insertion_order": "true"})
+        # The whole path: a name like md:city would mean something else to the engine.
+        place = str(path.absolute()) if path else ":memory:"
+        return duckdb.connect(place, config={"preserve_insertion_order": "true"})
     except duckdb.IOException as err:
         if path is not None and "lock" in str(err).lower():
             raise StoreLocked(store_holder(path, str(err))) from err
         raise StoreUnavailable(f"the store {path} cannot be opened: {_one_line(err)}") from err
     except duckdb.Error as err:
         raise StoreUnavailable(f"{path} is not a store that can be opened: {_one_line(err)}") from err
+
+
+def _require_store_file(path: Path) -> None:
+    """Refuse a file that is no database: the engine would open a table as a view, and keep nothing."""
+    try:
+        if not path.exists() or not path.stat().st_size:
+            return
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as err:
+        raise StoreUnavailable(f"the store {path} cannot be opened: {err.strerror}") from err
+    if head[8:] != b"DUCK":
+        raise StoreUnavailable(f"{path} is not a store: a DuckDB file is needed, this is another")
 
 
 def _report(

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import shapely
 
-from data.engine import CellCounts, Selection, cell_counts, totals
+from data.engine import CellCounts, Selection, categories_of, cell_counts, totals
 from data.errors import LayerNotFound
 from data.store import Layer, Store
 from models.areas import Areas, areas
@@ -156,7 +156,19 @@ def _gridded(store: Store, layer: Layer, inputs: SharedInputs, max_cells: int) -
     count = np.zeros(len(area.cells), dtype=values.dtype)
     count[position[inside]] = values[inside]
     outside = values[~inside].sum().item()
-    return Grid(area, count, selection, _grid_diagnostics(layer, area, found, outside, measure))
+    diagnostics = _grid_diagnostics(layer, area, found, outside, measure)
+    if not found["selected"]:
+        diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
+    return Grid(area, count, selection, diagnostics)
+
+
+def _nothing_selected(store: Store, layer: Layer, inputs: SharedInputs) -> str:
+    """Tell a reader of an all-zero answer why: a mistyped category looks like a quiet month."""
+    if not inputs.category:
+        return "no incident is selected: every cell is zero"
+    known = ", ".join(name for name, _ in categories_of(store, layer, limit=5)) or "none"
+    asked = ", ".join(inputs.category)
+    return f"no incident is selected by category {asked}: every cell is zero (commonest categories: {known})"
 
 
 def _study_area(store: Store, layer: Layer, inputs: SharedInputs, max_cells: int) -> StudyArea:

@@ -17,6 +17,9 @@ import typer
 DEFAULT_STORE = "duckdb:///emberline.duckdb"
 DEMO_STORE = "duckdb:///demo.duckdb"
 
+#: What Typer makes of Ctrl-C.
+_INTERRUPTED = 130
+
 _KINDS = "incidents, boundary, roads, population, sites, sewersheds, samples or coverage."
 
 app = typer.Typer(
@@ -196,7 +199,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         result = app(given or ["--help"], standalone_mode=False)
-        return 2 if not given else result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if code == _INTERRUPTED:
+            return _say("interrupted", 1)
+        return code if given else 2
     except typer.Exit as err:
         return int(err.exit_code)
     except (typer.Abort, KeyboardInterrupt):

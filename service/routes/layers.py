@@ -128,8 +128,9 @@ def _upload_spec(params: QueryParams) -> UploadSpec:
 
 
 def _pair(text: str) -> tuple[str, str]:
+    """Return field and column; an empty column leaves the field out, whatever would be recognised."""
     field, sign, column = text.partition("=")
-    if not sign or not field or not column:
+    if not sign or not field:
         raise InvalidParameter(
             f"map needs field=column, got {text!r}", [{"parameter": "map", "detail": "needs field=column"}]
         )
