@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from data.duckdb_ingest import BOX, Counts, StagedFile
+from data.duckdb_report import stray_times
 from data.duckdb_schema import SCHEMA_VERSION, TABLES, rows_table_ddl
 from data.errors import (
     AnalysisNotFound,
@@ -432,6 +433,7 @@ def _report(
         )
     if kind == "incidents":
         found.update(_piles(connection, table, ingest, notes))
+        found.update(stray_times(connection, table, ingest, notes))
     return {
         "format": report.format,
         "encoding": report.encoding,

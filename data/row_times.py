@@ -134,7 +134,7 @@ class TimeReader:
             notes.append("every time is at midnight: times are known to the day only")
         sentences = {
             "time.ambiguous": "in an hour that the clock showed twice; the first was taken",
-            "time.missing": "in an hour that the clock skipped; they were moved on by what it skipped",
+            "time.missing": "in an hour that the clock skipped; moved on by what it skipped",
             "time.future": "in the future",
             "time.precision.month": "known to the month only",
             "time.precision.year": "known to the year only",
