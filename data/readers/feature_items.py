@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.json_items import FeatureItems
 from data.records import CleanSource, IngestSpec
@@ -11,5 +12,6 @@ from data.records import CleanSource, IngestSpec
 def features_source(
     features: Iterable[dict[str, Any]], spec: IngestSpec, name: str = "features"
 ) -> CleanSource:
-    """Return GeoJSON features (or plain records with coordinates) as incidents."""
-    return IncidentSource(FeatureItems(features, name), spec)
+    """Return GeoJSON features (or plain records with coordinates) as rows of the layer's kind."""
+    raw = FeatureItems(features, name)
+    return IncidentSource(raw, spec) if spec.kind == "incidents" else FeatureSource(raw, spec)
