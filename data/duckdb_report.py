@@ -2,8 +2,12 @@
 
 import duckdb
 
-#: A time is far from the rest when it lies further outside the central 99.8 % than they span, and a year.
-_MARGIN = "greatest(high - low, INTERVAL 365 DAY)"
+#: Times beyond the quartiles by three times what lies between them (Tukey's outer fence), a year at least …
+_MARGIN = "greatest(3 * (late - early), INTERVAL 365 DAY)"
+
+#: … are strays as long as they are few: this share of the rows, or this many.
+_FEW_SHARE = 0.01
+_FEW = 3
 
 
 def stray_times(
@@ -13,19 +17,20 @@ def stray_times(
     row = connection.execute(
         f"""
         WITH rows AS (SELECT time FROM {table} WHERE ingest = $1 AND time IS NOT NULL),
-        middle AS (SELECT quantile_disc(time, 0.001) AS low, quantile_disc(time, 0.999) AS high FROM rows),
-        far AS (SELECT time FROM rows, middle WHERE time < low - {_MARGIN} OR time > high + {_MARGIN})
-        SELECT (SELECT count(*) FROM far), (SELECT min(time) FROM far), (SELECT max(time) FROM far), low, high
-        FROM middle
+        middle AS (SELECT quantile_disc(time, 0.25) AS early, quantile_disc(time, 0.75) AS late FROM rows),
+        judged AS (SELECT time, time < early - {_MARGIN} OR time > late + {_MARGIN} AS far FROM rows, middle)
+        SELECT count(*), count_if(far), min(time) FILTER (far), max(time) FILTER (far),
+            min(time) FILTER (NOT far), max(time) FILTER (NOT far)
+        FROM judged
         """,
         [ingest],
     ).fetchone()
-    if row is None or not row[0]:
+    if row is None or not row[1] or row[1] > max(_FEW, _FEW_SHARE * row[0]):
         return {}
-    number, first, last, low, high = row
+    _, number, first, last, low, high = row
     when = f"{first:%Y-%m-%d}" if number == 1 else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     notes.append(
-        f"{number:,} row{'s' if number > 1 else ''} with a time far from the rest ({when}; most lie from"
+        f"{number:,} row{'s' if number > 1 else ''} with a time far from the rest ({when}; the others from"
         f" {low:%Y-%m-%d} to {high:%Y-%m-%d}): a mistyped year? They were kept"
     )
     return {"time.far": int(number)}

@@ -162,7 +162,7 @@ def _read_back(one: Examined) -> str:
             _n(read.pyogrio),
             f"{read.pyogrio_s:.1f} s",
             _n(read.ogrinfo),
-            _n(read.ogr),
+            "—" if read.ogr is None else _n(read.ogr),
             f"{read.ogr_s:.1f} s",
             read.times,
         ]

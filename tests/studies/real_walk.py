@@ -28,6 +28,8 @@ from tests.studies.real_cases import Case, Question
 
 #: Features a request that Debian's GDAL is told to ask for; its own default is 10.
 PAGE_SIZE = 1000
+#: Collections up to here are walked through by Debian's GDAL where not all are.
+MEDIUM = 10_000
 #: Collections up to here are also walked through with Debian's default of 10 features a page.
 SMALL = 2_000
 
@@ -52,7 +54,7 @@ class Read:
     pyogrio: int
     pyogrio_s: float
     ogrinfo: int
-    ogr: int
+    ogr: int | None
     ogr_s: float
     times: str
 
@@ -73,6 +75,7 @@ class Examined:
     """All that was seen of one case; `wrong` holds what does not add up."""
 
     case: Case
+    walk_all: bool = True
     ingested: list[Ingested] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
@@ -87,9 +90,12 @@ class Examined:
             self.wrong.append(words)
 
 
-def examined(case: Case, datasets: Path, folder: Path, ogr: str) -> Examined:
-    """Walk one data set through ingest, analysis, service and two clients."""
-    seen = Examined(case)
+def examined(case: Case, datasets: Path, folder: Path, ogr: str, *, walk_all: bool = True) -> Examined:
+    """Walk one data set through ingest, analysis, service and two clients.
+
+    Without `walk_all` Debian's GDAL walks through collections of up to 10,000 features alone.
+    """
+    seen = Examined(case, walk_all)
     store = folder / f"{case.layer}.duckdb"
     for side in case.sides:
         path = datasets / case.name / side.file
@@ -193,15 +199,16 @@ def _read(seen: Examined, service: Service, ogr: str, name: str, expected: int) 
     pyogrio_s = time.perf_counter() - begun
     told = ogrinfo(ogr, service, name, "-oo", f"PAGE_SIZE={PAGE_SIZE}")["count"]
     begun = time.perf_counter()
-    walked = ogr_features(ogr, service, name, PAGE_SIZE)
+    is_walked = seen.walk_all or expected <= MEDIUM
+    walked = ogr_features(ogr, service, name, PAGE_SIZE) if is_walked else None
     ogr_s = time.perf_counter() - begun
     times = [column for column in frame.columns if str(frame[column].dtype).startswith("datetime64")]
     seen.reads.append(
         Read(name, expected, len(frame), pyogrio_s, told, walked, ogr_s, ", ".join(times) or "none")
     )
     seen.check(
-        {len(frame), told, walked} == {expected},
-        f"{name}: pyogrio read {len(frame):,}, ogrinfo counts {told:,}, walks {walked:,} of {expected:,}",
+        {len(frame), told, walked} - {None} == {expected},
+        f"{name}: pyogrio read {len(frame):,}, ogrinfo counts {told:,}, walks {walked} of {expected:,}",
     )
     if expected <= SMALL:
         tens = ogr_features(ogr, service, name, 10)
