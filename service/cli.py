@@ -180,18 +180,15 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Prepare the store and stop.")] = False,
 ) -> None:
     """Make the sample city, analyse it and serve it."""
-    from service.demo import prepare_demo
+    if no_serve or _is_remote(store):
+        _prepare_demo(store)
+        return
     from service.serving import bound_socket, serve
 
     settings = _settings(store_url=store, port=port)
-    is_served = not (no_serve or _is_remote(store))
-    bound = bound_socket(settings) if is_served else None
-    with _progress() as progress:
-        told = prepare_demo(store, progress)
-    for line in told:
-        print(line, flush=True)
-    if bound is not None:
-        serve(settings, bound)
+    bound = bound_socket(settings)
+    _prepare_demo(store)
+    serve(settings, bound)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -222,6 +219,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 class _Failed(Exception):
     """The command did what it could and says that it was not enough."""
+
+
+def _prepare_demo(store: str) -> None:
+    from service.demo import prepare_demo
+
+    with _progress() as progress:
+        told = prepare_demo(store, progress)
+    for line in told:
+        print(line, flush=True)
 
 
 def _layers(store: str) -> list[dict[str, Any]]:
