@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from importlib import import_module, metadata
 from pathlib import Path
 
-PARTS = ("bench_ingest", "bench_engine", "bench_hotspots", "bench_items")
+PARTS = {
+    "bench_ingest": "Ingest",
+    "bench_engine": "Incidents to cells",
+    "bench_hotspots": "Cells to z, p and q",
+    "bench_items": "Items over HTTP",
+}
 PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "fastapi", "uvicorn")
 
 
@@ -28,14 +33,14 @@ def main() -> None:
     """Run every part and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"))
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
     pages = []
     for part in options.only:
         print(f"{part} …", flush=True)
         page = import_module(f"tests.benchmarks.{part}").markdown()
         print(page, flush=True)
-        pages.append(page)
+        pages.append(page if page.startswith("## ") else f"## {PARTS[part]}\n\n{page}")
     options.out.write_text(head() + "\n".join(pages), encoding="utf-8")
 
 
