@@ -172,8 +172,10 @@ def _instant(text: str, timezone: str, *, is_end: bool) -> datetime | None:
 def _bound(text: str, timezone: str, *, is_end: bool) -> datetime | None:
     if _DATE.fullmatch(text):
         day = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone))
+        if not is_end:
+            return day.astimezone(UTC)
         following = (day + timedelta(days=1)).replace(tzinfo=ZoneInfo(timezone))
-        return (following.astimezone(UTC) - timedelta(microseconds=1)) if is_end else day.astimezone(UTC)
+        return following.astimezone(UTC) - timedelta(microseconds=1)
     moment = parse_datetime(text).end if is_end else parse_datetime(text).start
     return None if moment is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)
 
