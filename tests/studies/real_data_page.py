@@ -20,8 +20,8 @@ exit code 1 where anything does not add up.
 
 {date}; {machine}.
 pyogrio carries GDAL {gdal}; `ogrinfo` is {ogr}.
-Times are wall time beside processor time ("CPU") of the process, start of the command included (about
-{start_s:.1f} s of processor time); memory is the peak of the process.
+Times are wall time beside processor time ("CPU") of the process, on a machine that others used too;
+memory is the peak of the process. `emberline --help` alone takes {start_s:.1f} s of processor time.
 
 How to read it:
 
