@@ -27,3 +27,7 @@ class InvalidGeometry(SpatialError, ValueError):
 
 class UnknownCrs(SpatialError, ValueError):
     """A coordinate reference system that is not known or has no path to WGS 84."""
+
+
+class InvalidValues(SpatialError, ValueError):
+    """Values or weights that do not fit what they belong to: too few, too many, infinite or negative."""
