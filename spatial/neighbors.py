@@ -31,6 +31,7 @@ _SPACING = 7 ** (_STEPS_UP // 2)
 _MAX_CHARTS = 256
 _WINDOW = 2048
 _SAFE_AT_ONCE = 20_000
+_VALUES_AT_ONCE = 1 << 16  # as many as stay in a processor's cache
 # The six neighbours in local (i, j), counter-clockwise; turning by 60° sends (i, j) to (i - j, i).
 _DIRECTIONS = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
 
@@ -249,6 +250,56 @@ def ring_sums(index: NeighborIndex, values: ArrayLike, k: int) -> NDArray[np.int
             here = steps == step
             sums[step, rows] = _sums_by_row(row_of[here], numbers[members[here]], len(rows))
     return sums
+
+
+def disk_values(
+    index: NeighborIndex, values: ArrayLike, rows: ArrayLike, k: int
+) -> Iterator[tuple[Indices, NDArray[np.float64]]]:
+    """Yield the values in the disks of some cells, each disk a row of an array, in portions.
+
+    Parameters
+    ----------
+    index : NeighborIndex
+    values : array, shape (n,)
+        In the order of the index.
+    rows : array of int, shape (m,)
+        Positions of the cells that are asked about.
+    k : int
+        Radius of the disk in steps, 0 to 10.
+
+    Yields
+    ------
+    rows : array of int64
+        The positions that this portion answers; each of those asked for comes once.
+    values : array of float64, shape (rows of the portion, 1 + 3k(k + 1))
+        The values of the disk, in no particular order; 0 where a cell lies outside the index.
+
+    Examples
+    --------
+    >>> from spatial.grid import disk
+    >>> index = neighbor_index(disk([0x882A135927FFFFF], 1))
+    >>> rows, found = next(disk_values(index, np.arange(1.0, 8.0), [0, 3], 1))
+    >>> rows.tolist(), (found > 0).sum(axis=1).tolist(), found[1].sum()
+    ([0, 3], [4, 7], np.float64(28.0))
+    """
+    _require_k(k)
+    numbers = _numbers(index, values).astype(np.float64, copy=False)
+    wanted = np.zeros(len(index), dtype=bool)
+    wanted[np.asarray(rows, dtype=np.int64)] = True
+    positions = np.arange(len(index))
+    at_once = max(_VALUES_AT_ONCE // (1 + 3 * k * (k + 1)), 1)
+    for chart in index.charts:
+        raster = _raster(chart, numbers)
+        offsets = [i + j * chart.shape[1] for step in range(k + 1) for i, j in _ring_offsets(step)]
+        chosen = wanted[chart.rows]
+        at, spots = positions[chart.rows][chosen], chart.spots[chosen]
+        for start in range(0, len(at), at_once):
+            portion = slice(start, start + at_once)
+            yield at[portion], raster[spots[portion, None] + np.array(offsets)]
+    for found, row_of, members, _ in _safe_disks(index, k, wanted):
+        table = np.zeros((len(found), 1 + 3 * k * (k + 1)))
+        table[row_of, np.arange(len(row_of)) - np.searchsorted(row_of, row_of)] = numbers[members]
+        yield found, table
 
 
 def neighbor_pairs(index: NeighborIndex, k: int, *, mask: ArrayLike | None = None) -> tuple[Indices, Indices]:
