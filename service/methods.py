@@ -15,8 +15,8 @@ _FEATURES = {
 _WORDS = {
     "hotspots": (
         "Hotspots (Getis-Ord Gi*)",
-        "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi* with an"
-        " exact permutation p that holds on sparse counts, and the false discovery rate over all"
+        "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
+        " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"
         " cells.",
     ),
     "cells": (

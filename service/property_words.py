@@ -31,7 +31,7 @@ PROPERTY_WORDS = {
     "first_time": "First incident (UTC).",
     "last_time": "Last incident (UTC).",
     "top_categories": "The commonest categories, commonest first.",
-    "stability": "Share of the area that stays significant at other rings and resolutions; null if not computed.",
+    "stability": "Share of the area that stays hot at other rings and resolutions; null if not computed.",
     "since": "Data time of the first run in a row that showed this area.",
     "previous": "Id of this area in the run before, matched by shared cells.",
 }
