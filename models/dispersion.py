@@ -174,7 +174,7 @@ def _quantile(mean: Floats, phi: float) -> Integers:
 
 @dataclass(frozen=True)
 class _Sample:
-    """What the likelihood needs: cells counted in full, in bins of their expectation, and cells above a limit."""
+    """What the likelihood needs: cells counted in full, in bins of expectation, and cells above a limit."""
 
     n_beyond: Floats  # how many of the counts in full exceed 0, 1, 2, …
     expected: Floats

@@ -1,6 +1,7 @@
 """Hotspots: Gi*, its p, the false discovery rate and the verdict, for every cell of a study area.
 
-Composes `getis_ord`, `exact` and `significance`; it also says what the data could not have shown.
+Composes `getis_ord`, `exact` and `significance`, and with a denominator `exposure`; `caveats` says what the
+data could not have shown.
 """
 
 from dataclasses import dataclass
@@ -9,9 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.caveats import diagnostics
 from models.errors import InvalidParameter, TooFewObservations
-from models.exact import DiskSumLaw, disk_sum_law, is_feasible, smallest_attainable_p, value_groups
-from models.getis_ord import KERNELS, gi_star_z, gi_star_z_weighted, is_constant, kernel_weights
+from models.exact import DiskSumLaw, disk_sum_law, is_feasible, value_groups
+from models.exposure import (
+    DiskExpectation,
+    Exposure,
+    disk_expectation,
+    exposure_of,
+    exposure_risk,
+    exposure_tails,
+    exposure_z,
+)
+from models.getis_ord import KERNELS, gi_star_z, gi_star_z_weighted, is_constant
+from models.rates import RelativeRisk
+from models.scales import Scale, best_scale, edge_of, of_best, scale_of
 from models.significance import (
     benjamini_hochberg,
     cauchy_combination,
@@ -21,14 +34,16 @@ from models.significance import (
     normal_p,
     p_of_cauchy_scores,
 )
-from spatial.neighbors import MAX_K, NeighborIndex, disk_sizes, disk_sums, full_disk_sizes, ring_sums
+from spatial.neighbors import MAX_K, NeighborIndex
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Tails = tuple[Floats, Floats]
 
 AUTO_RINGS = (1, 2, 3)
 SIDES = ("hot", "cold", "both")
 P_METHODS = ("auto", "exact", "monte-carlo", "normal")
+P_METHODS_WITH_DENOMINATOR = ("auto", "negative-binomial", "binomial", "normal")
 NEED_A_DENOMINATOR = ("binomial", "negative-binomial")
 _CLASSES = np.array(["none", "hot", "cold"])
 
@@ -46,7 +61,7 @@ class Hotspots:
     edge : array of bool
         Whether a cell of the full disk lies outside the study area.
     z : array of float
-        Gi*; NaN where there is no answer.
+        Gi*, or with a denominator (O - E) / sqrt(Var) of the disk; NaN where there is no answer.
     p_hot, p_cold : array of float
         One-sided p at `ring`; NaN where the cell was not tested.
     p : array of float
@@ -59,7 +74,13 @@ class Hotspots:
     classes : array of str
         "hot", "cold" or "none".
     p_method : str
-        How p came about: "exact", "monte-carlo" or "normal".
+        How p came about: "exact", "monte-carlo", "normal", "negative-binomial" or "binomial".
+    expected : array of float
+        Expected incidents of the cell itself; without a denominator the mean of all cells.
+    relative_risk, rr_low, rr_high : array of float
+        Risk in the disk of radius `ring` over the risk outside it, and its 95 % interval: exact for the share
+        of the disk in all incidents, widened by the dispersion. NaN without a denominator, where the disk or
+        what lies outside it expects nothing, and (ratio and upper end) where no incident lies outside.
     diagnostics : dict
         What a reader needs to trust the above; `warnings` holds sentences.
     """
@@ -75,18 +96,11 @@ class Hotspots:
     gi_bin: NDArray[np.int8]
     classes: NDArray[np.str_]
     p_method: str
+    expected: Floats
+    relative_risk: Floats
+    rr_low: Floats
+    rr_high: Floats
     diagnostics: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Disks of one radius: sums, sizes, cells by ring and weights of the rings; one "ring" if uniform."""
-
-    k: int
-    sums: NDArray[Any]
-    sizes: NDArray[np.int32]
-    ring_sizes: NDArray[np.integer]
-    weights: Floats
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,7 @@ def hotspots(
     side: str = "hot",
     kernel: str = "uniform",
     p_method: str = "auto",
+    expected: ArrayLike | None = None,
     simulations: int = 999,
     rng: np.random.Generator,
 ) -> Hotspots:
@@ -127,9 +142,13 @@ def hotspots(
         What is looked for.
     kernel : {"uniform", "triangular", "quartic", "gaussian"}
         How weights fall off with the steps from the cell.
-    p_method : {"auto", "exact", "monte-carlo", "normal"}
+    p_method : {"auto", "exact", "monte-carlo", "normal", "negative-binomial", "binomial"}
         "auto" takes the exact permutation p for counts, Monte Carlo where weights or values are no whole
-        numbers, where a value is negative, or where the exact table would be too large.
+        numbers, where a value is negative, or where the exact table would be too large. With a denominator
+        it is "negative-binomial"; "binomial", which knows no dispersion, and "normal" on request.
+    expected : array, shape (n,), optional
+        The denominator: what every cell should hold if the risk were the same everywhere; see
+        `rates.expected_counts`. The values must be counts then, and the kernel uniform.
     simulations : int
         Draws of the Monte Carlo; its smallest p is 1 / (1 + simulations).
     rng : numpy.random.Generator
@@ -138,8 +157,8 @@ def hotspots(
     Returns
     -------
     Hotspots
-        All values equal, or a disk that is the whole study area: NaN and class "none", with the reason among
-        the diagnostics.
+        All values equal, or a disk that is the whole study area, or one that expects nothing: NaN and class
+        "none", with the reason among the diagnostics.
 
     Raises
     ------
@@ -166,23 +185,34 @@ def hotspots(
     (7, 'exact')
     """
     x = _checked_values(values, index)
-    radii = _checked_parameters(k, alpha, side, kernel, p_method, simulations)
-    scales = [_scale(index, x, radius, kernel) for radius in radii]
-    method, law = _chosen_method(p_method, kernel, x, scales)
-    if is_constant(x):
-        evidence = _no_evidence(x, scales)
-    elif law is not None:
-        evidence = _exact_evidence(law, x, scales, side)
+    radii = _checked_parameters(k, alpha, side, kernel, p_method, simulations, expected is not None)
+    scales = [scale_of(index, x, radius, kernel) for radius in radii]
+    law, exposure, disks = None, None, None
+    if expected is not None:
+        method = "negative-binomial" if p_method == "auto" else p_method
+        exposure = exposure_of(x, expected, method)
+        disks = [disk_expectation(index, exposure, scale) for scale in scales]
+        tails = [
+            exposure_tails(index, scale, exposure, disk) for scale, disk in zip(scales, disks, strict=True)
+        ]
+        evidence = _evidence(tails, side)
     else:
-        evidence = _simple_evidence(x, scales, side, method, simulations, rng)
+        method, law = _chosen_method(p_method, kernel, x, scales)
+        if is_constant(x):
+            evidence = _no_evidence(x)
+        elif law is not None:
+            evidence = _exact_evidence(law, x, scales, side)
+        else:
+            evidence = _evidence([_tails(scale, x, method, simulations, rng) for scale in scales], side)
     q = benjamini_hochberg(evidence.p)
     is_hot = np.full(len(x), side == "hot") if side != "both" else evidence.p_hot <= evidence.p_cold
-    edges = [_edge(index, scale) for scale in scales]
+    edges = [edge_of(index, scale) for scale in scales]
+    risk = _risk(len(x), scales, exposure, disks, evidence.best)
     return Hotspots(
         ring=np.array(radii, dtype=np.int8)[evidence.best],
-        neighbors=_of_best([scale.sizes for scale in scales], evidence.best),
-        edge=_of_best(edges, evidence.best),
-        z=_z(x, scales, evidence.best),
+        neighbors=of_best([scale.sizes for scale in scales], evidence.best),
+        edge=of_best(edges, evidence.best),
+        z=_z(x, scales, exposure, disks, evidence.best),
         p_hot=evidence.p_hot,
         p_cold=evidence.p_cold,
         p=evidence.p,
@@ -190,7 +220,11 @@ def hotspots(
         gi_bin=gi_bin(q, is_hot),
         classes=_CLASSES[np.where(q <= alpha, np.where(is_hot, 1, 2), 0)],
         p_method=method,
-        diagnostics=_diagnostics(
+        expected=np.full(len(x), x.mean()) if exposure is None else exposure.expected,
+        relative_risk=risk.value,
+        rr_low=risk.low,
+        rr_high=risk.high,
+        diagnostics=diagnostics(
             x,
             scales,
             edges,
@@ -201,6 +235,8 @@ def hotspots(
             side=side,
             alpha=alpha,
             simulations=simulations,
+            exposure=exposure,
+            disks=disks,
         )
         | {"kernel": kernel},
     )
@@ -223,16 +259,29 @@ def _checked_values(values: ArrayLike, index: NeighborIndex) -> NDArray[Any]:
 
 
 def _checked_parameters(
-    k: int | str, alpha: float, side: str, kernel: str, p_method: str, simulations: int
+    k: int | str,
+    alpha: float,
+    side: str,
+    kernel: str,
+    p_method: str,
+    simulations: int,
+    has_denominator: bool,
 ) -> tuple[int, ...]:
     """Return the radii to be analysed."""
-    if p_method in NEED_A_DENOMINATOR:
+    if p_method in NEED_A_DENOMINATOR and not has_denominator:
         raise InvalidParameter(
-            f"p_method={p_method} needs a denominator (population or expected counts), "
-            f"which is not offered yet; choose one of {', '.join(P_METHODS)}"
+            f"p_method={p_method} needs a denominator (population or expected counts), got none; "
+            f"choose one of {', '.join(P_METHODS)}"
         )
+    if has_denominator and p_method in P_METHODS and p_method not in P_METHODS_WITH_DENOMINATOR:
+        raise InvalidParameter(
+            f"p_method={p_method} takes all cells for alike, which a denominator says they are not; "
+            f"choose one of {', '.join(P_METHODS_WITH_DENOMINATOR)}"
+        )
+    if has_denominator and kernel in KERNELS and kernel != "uniform":
+        raise InvalidParameter(f"a denominator needs the uniform kernel, got {kernel!r}")
     for name, value, allowed in (
-        ("p_method", p_method, P_METHODS),
+        ("p_method", p_method, P_METHODS_WITH_DENOMINATOR if has_denominator else P_METHODS),
         ("side", side, SIDES),
         ("kernel", kernel, tuple(KERNELS)),
     ):
@@ -251,31 +300,47 @@ def _checked_parameters(
     return (int(k),)
 
 
-def _scale(index: NeighborIndex, x: NDArray[Any], k: int, kernel: str) -> _Scale:
-    sizes = disk_sizes(index, k)
-    if kernel == "uniform":
-        return _Scale(k, disk_sums(index, x, k), sizes, sizes[None, :], np.ones(1))
-    weights = kernel_weights(kernel, k)
-    ring_sizes = ring_sums(index, np.ones(len(x), dtype=np.int64), k).astype(np.int64, copy=False)
-    return _Scale(k, weights @ ring_sums(index, x, k), sizes, ring_sizes, weights)
+def _z(
+    x: NDArray[Any],
+    scales: list[Scale],
+    exposure: Exposure | None,
+    disks: list[DiskExpectation] | None,
+    best: NDArray[np.int8],
+) -> Floats:
+    """Return the z-score of every cell at its best scale."""
+    if exposure is None or disks is None:
+        return _gi_star(x, scales, best)
+    scores = [exposure_z(scale, exposure, disk) for scale, disk in zip(scales, disks, strict=True)]
+    found: Floats = of_best(scores, best)
+    return found
 
 
-def _edge(index: NeighborIndex, scale: _Scale) -> Mask:
-    return scale.sizes < full_disk_sizes(index, scale.k)
+def _risk(
+    n: int,
+    scales: list[Scale],
+    exposure: Exposure | None,
+    disks: list[DiskExpectation] | None,
+    best: NDArray[np.int8],
+) -> RelativeRisk:
+    """Return the relative risk of every cell's disk; NaN without a denominator."""
+    if exposure is None or disks is None:
+        nothing = np.full(n, np.nan)
+        return RelativeRisk(nothing, nothing, nothing)
+    return exposure_risk(scales, exposure, disks, best)
 
 
-def _z(x: NDArray[Any], scales: list[_Scale], best: NDArray[np.int8]) -> Floats:
+def _gi_star(x: NDArray[Any], scales: list[Scale], best: NDArray[np.int8]) -> Floats:
     """Return Gi* of every cell at its best scale; NaN where the disk is the whole study area."""
-    sums, sizes = _of_best([s.sums for s in scales], best), _of_best([s.sizes for s in scales], best)
+    sums, sizes = of_best([s.sums for s in scales], best), of_best([s.sizes for s in scales], best)
     if len(scales[0].weights) == 1:
         return gi_star_z(sums, sizes, x)
-    sums_of_weights = _of_best([s.weights @ s.ring_sizes for s in scales], best)
-    sums_of_squares = _of_best([s.weights**2 @ s.ring_sizes for s in scales], best)
+    sums_of_weights = of_best([s.weights @ s.ring_sizes for s in scales], best)
+    sums_of_squares = of_best([s.weights**2 @ s.ring_sizes for s in scales], best)
     return np.where(sizes < len(x), gi_star_z_weighted(sums, sums_of_weights, sums_of_squares, x), np.nan)
 
 
 def _chosen_method(
-    p_method: str, kernel: str, x: NDArray[Any], scales: list[_Scale]
+    p_method: str, kernel: str, x: NDArray[Any], scales: list[Scale]
 ) -> tuple[str, DiskSumLaw | None]:
     """Return the method in use, and the exact law if that is it."""
     if p_method in ("normal", "monte-carlo"):
@@ -293,49 +358,41 @@ def _chosen_method(
     return "monte-carlo", None
 
 
-def _no_evidence(x: NDArray[Any], scales: list[_Scale]) -> _Evidence:
+def _no_evidence(x: NDArray[Any]) -> _Evidence:
     nothing = np.full(len(x), np.nan)
     return _Evidence(np.zeros(len(x), dtype=np.int8), nothing, nothing, nothing)
 
 
-def _exact_evidence(law: DiskSumLaw, x: NDArray[Any], scales: list[_Scale], side: str) -> _Evidence:
+def _exact_evidence(law: DiskSumLaw, x: NDArray[Any], scales: list[Scale], side: str) -> _Evidence:
     """Look everything up in tables over (cells in the disk, sum): they are small, the study area is not."""
     upper, lower = law.upper.copy(), law.lower.copy()
     upper[len(x) :] = lower[len(x) :] = np.nan
     table = _one_p(upper, lower, side).ravel()
     spots = [law.spots(scale.sums, scale.sizes) for scale in scales]
     judged = [table[spot] for spot in spots]
-    best = _best(judged)
+    best = best_scale(judged)
     p = judged[0]
     if len(scales) > 1:
         scores = cauchy_scores(table)
         n_tested = sum((scale.sizes < len(x)).astype(np.int8) for scale in scales)
         p = p_of_cauchy_scores(np.sum([scores[spot] for spot in spots], axis=0), n_tested)
-    at_best = _of_best(spots, best)
+    at_best = of_best(spots, best)
     return _Evidence(best, upper.ravel()[at_best], lower.ravel()[at_best], p)
 
 
-def _simple_evidence(
-    x: NDArray[Any],
-    scales: list[_Scale],
-    side: str,
-    method: str,
-    simulations: int,
-    rng: np.random.Generator,
-) -> _Evidence:
-    """Work out both tails of every cell, by simulation or by normal theory."""
-    tails = [_tails(scale, x, method, simulations, rng) for scale in scales]
+def _evidence(tails: list[Tails], side: str) -> _Evidence:
+    """Judge both tails of every cell at every scale."""
     judged = [_one_p(p_hot, p_cold, side) for p_hot, p_cold in tails]
-    best = _best(judged)
-    p = judged[0] if len(scales) == 1 else cauchy_combination(judged)
-    return _Evidence(best, _of_best([t[0] for t in tails], best), _of_best([t[1] for t in tails], best), p)
+    best = best_scale(judged)
+    p = judged[0] if len(tails) == 1 else cauchy_combination(judged)
+    return _Evidence(best, of_best([t[0] for t in tails], best), of_best([t[1] for t in tails], best), p)
 
 
 def _tails(
-    scale: _Scale, x: NDArray[Any], method: str, simulations: int, rng: np.random.Generator
+    scale: Scale, x: NDArray[Any], method: str, simulations: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     if method == "normal":
-        return normal_p(_z(x, [scale], np.zeros(len(x), dtype=np.int8)))
+        return normal_p(_gi_star(x, [scale], np.zeros(len(x), dtype=np.int8)))
     p_hot, p_cold = monte_carlo_p(
         scale.sums, scale.ring_sizes, scale.weights, x, simulations=simulations, rng=rng
     )
@@ -350,137 +407,3 @@ def _one_p(p_hot: Floats, p_cold: Floats, side: str) -> Floats:
         return p_cold
     both: Floats = np.minimum(1.0, 2 * np.minimum(p_hot, p_cold))
     return both
-
-
-def _best(judged: list[Floats]) -> NDArray[np.int8]:
-    """Return which scale has the smallest p, the first of equals; NaN never wins over a number."""
-    best = np.zeros(len(judged[0]), dtype=np.int8)
-    smallest = judged[0]
-    for number, p in enumerate(judged[1:], start=1):
-        best[(p < smallest) | (np.isnan(smallest) & ~np.isnan(p))] = number
-        smallest = np.fmin(smallest, p)
-    return best
-
-
-def _of_best(arrays: list[Any], best: NDArray[np.int8]) -> Any:
-    """Return for every cell the entry of its best scale."""
-    chosen = arrays[0]
-    for number, array in enumerate(arrays[1:], start=1):
-        chosen = np.where(best == number, array, chosen)
-    return chosen
-
-
-def _diagnostics(
-    x: NDArray[Any],
-    scales: list[_Scale],
-    edges: list[Mask],
-    p: Floats,
-    *,
-    k: int | str,
-    method: str,
-    law: DiskSumLaw | None,
-    side: str,
-    alpha: float,
-    simulations: int,
-) -> dict[str, Any]:
-    """Return what a reader needs to trust the result, in plain numbers and sentences."""
-    n, n_tests = len(x), int((~np.isnan(p)).sum())
-    mean, variance = float(x.mean()), float(x.var())
-    found: dict[str, Any] = {
-        "n": n,
-        "total": float(x.sum()) if x.dtype.kind == "f" else int(x.sum()),
-        "zeros": int((x == 0).sum()),
-        "mean": mean,
-        "variance": variance,
-        "dispersion": variance / mean if mean > 0 else None,
-        "k": k,
-        "rings": [scale.k for scale in scales],
-        "side": side,
-        "alpha": alpha,
-        "p_method": method,
-        "simulations": simulations if method == "monte-carlo" else None,
-        "n_tests": n_tests,
-        "smallest_p_needed": alpha / n_tests if n_tests else None,
-        "smallest_attainable_p": _floor(x, scales, method, side, simulations) if n_tests else None,
-        "expected_events_per_disk": {scale.k: mean * float(scale.sizes.mean()) for scale in scales},
-        "confirmed_alone_at": _confirmed_alone_at(x, scales, law, alpha / n_tests if n_tests else 0.0),
-        "share_on_edge": {s.k: float(e.mean()) for s, e in zip(scales, edges, strict=True)},
-        "null_cells": _null_cells(x, n - n_tests),
-    }
-    return found | {"warnings": _warnings(found)}
-
-
-def _floor(x: NDArray[Any], scales: list[_Scale], method: str, side: str, simulations: int) -> float | None:
-    """Return the smallest p that any map with these values could give a cell; None for the normal p."""
-    if method == "normal":
-        return None
-    if method == "monte-carlo":
-        return min(1.0, (2.0 if side == "both" else 1.0) / (1 + simulations))
-    sizes = {int(c) for scale in scales for c in np.flatnonzero(np.bincount(scale.sizes)) if c < len(x)}
-    hot, cold = smallest_attainable_p(value_groups(x), sorted(sizes))
-    return {"hot": hot, "cold": cold, "both": min(1.0, 2 * min(hot, cold))}[side]
-
-
-def _confirmed_alone_at(
-    x: NDArray[Any], scales: list[_Scale], law: DiskSumLaw | None, needed: float
-) -> dict[int, int | None]:
-    """Return the incidents that call a full disk hot on their own; None if no sum seen is enough."""
-    if law is None or needed <= 0:
-        return {}
-    found: dict[int, int | None] = {}
-    for scale in scales:
-        c = int(scale.sizes.max())
-        enough = np.flatnonzero(law.upper[c] <= needed)
-        found[scale.k] = int(enough[0]) * law.unit + c * law.minimum if len(enough) and c < len(x) else None
-    return found
-
-
-def _null_cells(x: NDArray[Any], n_null: int) -> dict[str, int]:
-    """Return how many cells have no answer at all, by reason."""
-    if not n_null:
-        return {}
-    return {"all values are equal" if is_constant(x) else "the disk is the whole study area": n_null}
-
-
-def _warnings(found: dict[str, Any]) -> list[str]:
-    """Return the caveats as sentences."""
-    sentences = ["No denominator was given: the map shows where incidents are, not where risk is."]
-    sentences += [f"{count} cells have no answer: {why}." for why, count in found["null_cells"].items()]
-    mean, widest = found["mean"], found["rings"][-1]
-    per_disk = found["expected_events_per_disk"][widest]
-    if found["n_tests"] and per_disk < 1:
-        sentences.append(
-            f"A disk of radius {widest} holds {per_disk:.2g} incidents on average: too few to find anything "
-            "but strong concentrations. Choose a coarser resolution, a longer period or a larger k."
-        )
-    if found["n_tests"] and 0 <= mean < 0.2:
-        sentences.append(
-            f"At {mean:.2g} incidents a cell, places with twice the risk are not found at all; "
-            "a map without hotspots does not show that there are none."
-        )
-    sentences += _floor_warnings(found)
-    if found["p_method"] == "normal":
-        sentences.append(
-            "The normal p calls false hotspots on sparse or overdispersed counts; prefer the exact p."
-        )
-    edge = found["share_on_edge"][widest]
-    if edge > 0.2:
-        sentences.append(f"{edge:.0%} of the cells lack a part of their disk at the edge of the study area.")
-    return sentences
-
-
-def _floor_warnings(found: dict[str, Any]) -> list[str]:
-    floor, needed = found["smallest_attainable_p"], found["smallest_p_needed"]
-    if floor is None or needed is None or floor <= needed:
-        return []
-    if floor > found["alpha"]:
-        return [
-            f"Nothing could be confirmed: the smallest p that these values allow is {floor:.2g}, "
-            f"above alpha {found['alpha']:g}."
-        ]
-    n_together = int(np.ceil(floor / needed))
-    remedy = " Raise simulations." if found["p_method"] == "monte-carlo" else ""
-    return [
-        f"The smallest attainable p is {floor:.2g}, a single cell needs {needed:.2g}: "
-        f"only {n_together} cells or more at that p can be confirmed, together.{remedy}"
-    ]
