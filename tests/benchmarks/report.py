@@ -12,8 +12,9 @@ PARTS = {
     "bench_engine": "Incidents to cells",
     "bench_hotspots": "Cells to z, p and q",
     "bench_items": "Items over HTTP",
+    "bench_interpolate": "Polygons to cells",
 }
-PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "fastapi", "uvicorn")
+PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "tobler", "fastapi", "uvicorn")
 
 
 def head() -> str:
