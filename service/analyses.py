@@ -22,15 +22,17 @@ from data.store import Layer, Store
 from models.areas import Areas, areas
 from models.errors import InvalidParameter as ModelParameter
 from models.hotspots import Hotspots, hotspots
+from models.rates import expected_counts
 from service.parameters import CellsInputs, HotspotInputs, SharedInputs, instants
 from service.places import named_places, streets_of
+from service.population import Population, population_area, population_on
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea, study_area_cut, study_area_from_data, study_area_from_polygon
 
 #: Part of every run's id: grows with every change that changes a number.
-METHOD_VERSIONS = {"hotspots": "1", "cells": "1"}
+METHOD_VERSIONS = {"hotspots": "2", "cells": "2"}
 
 Progress = Callable[[str], None]
 
@@ -80,9 +82,9 @@ def hotspot_findings(
 ) -> Findings:
     """Gi* hotspots of one incident layer: every cell of the study area, and the connected areas."""
     layer = _incident_layer(store, inputs.layer)
-    _refuse_denominator(inputs)
     progress("counting incidents by cell")
     grid = _gridded(store, layer, inputs, max_cells)
+    people = _population(store, inputs, grid)
     progress(f"testing {len(grid.area.cells):,} cells")
     index = neighbor_index(grid.area.cells)
     found = hotspots(
@@ -93,11 +95,20 @@ def hotspot_findings(
         side=inputs.side,
         kernel=inputs.kernel,
         p_method=inputs.p_method,
+        expected=None if people is None else expected_counts(float(grid.count.sum()), people.people),
         simulations=inputs.simulations,
         rng=np.random.default_rng(inputs.seed),
     )
-    joined = areas(found.classes, index, grid.count, found.q, found.z)
-    emberline = _emberline("hotspots", store, inputs, layer, {**grid.diagnostics, **found.diagnostics})
+    joined = areas(
+        found.classes,
+        index,
+        grid.count,
+        found.q,
+        found.z,
+        expected=None if people is None else found.expected,
+    )
+    told = {**grid.diagnostics, **({} if people is None else people.diagnostics), **found.diagnostics}
+    emberline = _emberline("hotspots", store, inputs, layer, told)
     progress(f"drawing {len(grid.area.cells):,} cells and {len(joined.rank)} areas")
     return Findings(
         run=emberline["run"],
@@ -105,7 +116,7 @@ def hotspot_findings(
         timestamp=_timestamp(store, inputs),
         collections={
             "areas": _area_finding(store, layer, inputs, grid, joined),
-            "cells": _cell_finding(inputs, grid, found),
+            "cells": _cell_finding(inputs, grid, found, people),
         },
     )
 
@@ -120,12 +131,15 @@ def cells_findings(
     by_category = cell_counts(
         store, layer, inputs.resolution, grid.selection, measures=("weight",), group="category"
     )
+    people = _population(store, inputs, grid)
     columns: dict[str, Any] = {
         "h3": hex_strings(grid.area.cells),
+        "population": np.full(len(grid.area.cells), np.nan) if people is None else people.people,
         f"n_{layer.id}": grid.count,
         **_category_columns(layer, grid.area.cells, by_category),
     }
-    emberline = _emberline("cells", store, inputs, layer, grid.diagnostics)
+    told = grid.diagnostics if people is None else {**grid.diagnostics, **people.diagnostics}
+    emberline = _emberline("cells", store, inputs, layer, told)
     finding = Finding("", "Cells", columns["h3"], boundaries(grid.area.cells), columns)
     return Findings(emberline["run"], emberline, _timestamp(store, inputs), {"cells": finding})
 
@@ -172,14 +186,23 @@ def _nothing_selected(store: Store, layer: Layer, inputs: SharedInputs) -> str:
 
 
 def _study_area(store: Store, layer: Layer, inputs: SharedInputs, max_cells: int) -> StudyArea:
-    """Return the boundary's cells, else those that the layer's rows span (whatever is selected of them)."""
+    """Return the boundary's cells, else the population's, else those that the layer's rows span.
+
+    Which rows are selected does not change the area.
+    """
     if inputs.boundary:
         outline = boundary_outline(store, inputs.boundary)
         area = study_area_from_polygon(outline, inputs.resolution, max_cells)
+    elif inputs.population:
+        area = population_area(store, inputs.population, inputs.resolution, max_cells)
     else:
         every = cell_counts(store, layer, inputs.resolution)
         area = study_area_from_data(every.cell, every.count, inputs.resolution, max_cells)
     return study_area_cut(area, inputs.bbox) if inputs.bbox else area
+
+
+def _population(store: Store, inputs: SharedInputs, grid: Grid) -> Population | None:
+    return population_on(store, inputs.population, grid.area) if inputs.population else None
 
 
 def boundary_outline(store: Store, layer_id: str) -> shapely.Geometry:
@@ -199,7 +222,7 @@ def _grid_diagnostics(
     notes = []
     if found["coarse_time"]:
         notes.append(
-            f"{found['coarse_time']} incidents are known only to the month or year: a datetime filter takes"
+            f"{found['coarse_time']:,} incidents are known only to the month or year: a datetime filter takes"
             " them at its first instant"
         )
     if measure == "weight":
@@ -222,7 +245,7 @@ def _grid_diagnostics(
     }
 
 
-def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots) -> Finding:
+def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots, people: Population | None) -> Finding:
     """Return one feature per cell, with the properties of the contract."""
     keep = found.classes != "none" if inputs.significant else np.ones(len(found.q), dtype=bool)
     cells = grid.area.cells[keep]
@@ -231,9 +254,9 @@ def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots) -> Finding
     columns = {
         "h3": names,
         "count": grid.count[keep],
-        "expected": nothing,
-        "rate": nothing,
-        "relative_risk": nothing,
+        "expected": nothing if people is None else found.expected[keep],
+        "rate": nothing if people is None else rate_of(grid.count, people.people)[keep],
+        "relative_risk": found.relative_risk[keep],
         "ring": found.ring[keep],
         "neighbors": found.neighbors[keep],
         "edge": found.edge[keep],
@@ -247,6 +270,13 @@ def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots) -> Finding
         "p_method": [found.p_method] * len(cells),
     }
     return Finding(".cells", "cells", names, boundaries(cells), columns)
+
+
+def rate_of(count: npt.NDArray[Any], people: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return incidents per person; NaN where nobody lives."""
+    rate: npt.NDArray[np.float64] = np.full(len(people), np.nan)
+    np.divide(count, people, out=rate, where=people > 0)
+    return rate
 
 
 def _area_finding(store: Store, layer: Layer, inputs: HotspotInputs, grid: Grid, joined: Areas) -> Finding:
@@ -394,13 +424,6 @@ def _incident_layer(store: Store, layer_id: str) -> Layer:
     if layer.kind != "incidents":
         raise LayerNotFound(f"layer needs one of kind incidents; {layer_id!r} is of kind {layer.kind}")
     return layer
-
-
-def _refuse_denominator(inputs: HotspotInputs) -> None:
-    needs = inputs.p_method in ("binomial", "negative-binomial")
-    if needs or inputs.population:
-        what = f"p_method={inputs.p_method}" if needs else "population"
-        raise ModelParameter(f"{what} needs expected counts, which this version of hotspots does not compute")
 
 
 def run_id(method: str, store: Store, inputs: SharedInputs) -> str:

@@ -18,7 +18,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 2
+EDITION = 3
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 
@@ -27,7 +27,13 @@ ANALYSES: list[dict[str, Any]] = [
         "id": "ems-opioid-hotspots",
         "method": "hotspots",
         "title": "Opioid overdose calls: hotspots",
-        "inputs": {**_PLACE, "layer": "ems", "category": ["MEDICAL||ILLNESS||OVERDOSE"], "resolution": 9},
+        "inputs": {
+            **_PLACE,
+            "layer": "ems",
+            "category": ["MEDICAL||ILLNESS||OVERDOSE"],
+            "population": "population",
+            "resolution": 9,
+        },
     },
     {
         "id": "crash-hotspots",

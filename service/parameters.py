@@ -81,6 +81,9 @@ class SharedInputs(BaseModel):
     boundary: _Text | None = None
     """Id of a boundary layer: the study area. By default it is derived from the data."""
 
+    population: _Text | None = None
+    """Id of a population layer: expected counts follow the people, and so does the study area by default."""
+
     significant: bool = False
     """Return only cells whose class is hot or cold."""
 
@@ -115,9 +118,6 @@ class HotspotInputs(SharedInputs):
 
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed of the random numbers, where any are drawn."""
-
-    population: _Text | None = None
-    """Id of a population layer: denominator."""
 
     roads: _Text | None = None
     """Id of a roads layer: streets that name the areas."""

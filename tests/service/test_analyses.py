@@ -186,7 +186,7 @@ def test_a_wrong_value_says_what_was_needed(city: DuckDBStore, inputs: dict[str,
     [
         ({"layer": "nope"}, LayerNotFound), ({"layer": "roads"}, LayerNotFound),
         ({"boundary": "roads"}, LayerNotFound), ({"roads": "boundary"}, LayerNotFound),
-        ({"p_method": "binomial"}, InvalidParameter), ({"population": "boundary"}, InvalidParameter),
+        ({"p_method": "binomial"}, InvalidParameter), ({"population": "boundary"}, LayerNotFound),
         ({"p_method": "exact", "kernel": "gaussian"}, InvalidParameter),
         ({"bbox": [1, 2, 3, 4]}, SpatialError), ({"max_cells": 100}, SpatialError),
     ],

@@ -1,0 +1,120 @@
+"""Denominators: people per cell from points and polygons, and what hotspots say with them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+
+from data.duckdb_store import DuckDBStore
+from data.errors import LayerNotFound
+from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
+from models.errors import DegenerateInput
+from service.analyses import findings
+from service.parameters import inputs_of
+from service.population import population_area, population_on
+from spatial.grid import boundaries, cells_within, centers
+from tests.data.rows import MadeSource, incident, reject_table
+
+CITY = shapely.box(-112.05, 33.30, -111.85, 33.50)
+CELLS = cells_within(CITY, 8)
+MANY = 1_000_000
+
+
+class MadeFeatures:
+    """A clean source of ready geometries with a number each."""
+
+    def __init__(self, shapes: list[shapely.Geometry], values: list[float | None]) -> None:
+        self.shapes, self.values = shapes, values
+        self.report = ReadReport(format="made", n_rows=len(shapes))
+
+    def batches(self):  # type: ignore[no-untyped-def]
+        n = len(self.shapes)
+        columns = {name: [None] * n for name in FEATURE_SCHEMA.names} | {
+            "row": list(range(1, n + 1)),
+            "value": self.values,
+            "geometry": [shapely.to_wkb(shape) for shape in self.shapes],
+        }
+        yield CleanBatch(pa.table(columns, schema=FEATURE_SCHEMA), reject_table(0))
+
+
+def stored(shapes: list[shapely.Geometry], values: list[float | None]) -> DuckDBStore:
+    store = DuckDBStore()
+    spec = IngestSpec("people", kind="population")
+    store.ingest(spec, MadeFeatures(shapes, values), title="", drop_duplicates=False, replace=False)
+    return store
+
+
+def uneven_people() -> np.ndarray:
+    lng, lat = centers(CELLS)
+    away = np.hypot(lng + 111.95, lat - 33.40)
+    return np.round(50 + 750 * np.exp(-((away / 0.03) ** 2)))
+
+
+def with_calls(people: np.ndarray, risk: np.ndarray, seed: int = 0) -> DuckDBStore:
+    store = stored(list(boundaries(CELLS)), people.tolist())
+    counts = np.random.default_rng(seed).poisson(0.01 * people * risk)
+    lng, lat = centers(np.repeat(CELLS, counts))
+    rows = [incident(float(x), float(y)) for x, y in zip(lng, lat, strict=True)]
+    store.ingest(IngestSpec("calls"), MadeSource(rows), title="", drop_duplicates=False, replace=False)
+    return store
+
+
+def cell_columns(store: DuckDBStore, **inputs: object):  # type: ignore[no-untyped-def]
+    given = inputs_of("hotspots", {"layer": "calls", "resolution": 8, **inputs})
+    found = findings("hotspots", store, given, max_cells=MANY)
+    return found.collections["cells"].columns, found
+
+
+def test_points_are_counted_where_they_are_and_polygons_shared_out() -> None:
+    lng, lat = centers(CELLS)
+    shapes = [*shapely.points(lng, lat).tolist(), CITY]
+    store = stored(shapes, [1.0] * len(CELLS) + [1000.0])
+    area = population_area(store, "people", 8, MANY)
+    people = population_on(store, "people", area)
+    assert area.source == "population"
+    assert people.people.sum() + people.diagnostics["population_outside_study_area"] == pytest.approx(
+        len(CELLS) + 1000.0, rel=1e-9
+    )
+
+
+def test_a_layer_without_numbers_is_refused_in_words() -> None:
+    store = stored([CITY], [None])
+    with pytest.raises(DegenerateInput, match="number of people per row"):
+        population_area(store, "people", 8, MANY)
+
+
+def test_a_layer_of_another_kind_is_refused() -> None:
+    store = with_calls(uneven_people(), np.ones(len(CELLS)))
+    with pytest.raises(LayerNotFound, match="kind population"):
+        population_area(store, "calls", 8, MANY)
+
+
+def test_incidents_that_follow_the_people_are_hot_alone_but_not_by_risk() -> None:
+    store = with_calls(uneven_people(), np.ones(len(CELLS)))
+    alone, _ = cell_columns(store)
+    by_risk, found = cell_columns(store, population="people")
+    assert "hot" in alone["class"]
+    assert "hot" not in by_risk["class"]
+    assert found.emberline["diagnostics"]["denominator"] is True
+    assert not any("where risk is" in one for one in found.emberline["diagnostics"]["warnings"])
+
+
+def test_excess_risk_where_few_live_is_found_and_the_centre_is_not() -> None:
+    people, risk = uneven_people(), np.ones(len(CELLS))
+    lng, lat = centers(CELLS)
+    planted = np.hypot(lng + 112.02, lat - 33.33) < 0.02
+    risk[planted] = 6.0
+    columns, _ = cell_columns(with_calls(people, risk), population="people")
+    is_hot = np.array(columns["class"]) == "hot"
+    order = np.isin(columns["h3"], [f"{cell:x}" for cell in CELLS[planted]])
+    assert is_hot[order].mean() > 0.8
+    assert is_hot[~order].mean() < 0.1
+
+
+def test_figures_with_a_denominator_are_those_of_the_definition() -> None:
+    people = uneven_people()
+    columns, _ = cell_columns(with_calls(people, np.ones(len(CELLS))), population="people")
+    counts, expected = np.asarray(columns["count"]), np.asarray(columns["expected"])
+    assert expected.sum() == pytest.approx(counts.sum())
+    assert np.asarray(columns["rate"]) == pytest.approx(counts / people, rel=1e-6)
+    assert np.isfinite(np.asarray(columns["relative_risk"])).all()
