@@ -41,7 +41,8 @@ class Surveillance:
     p, q : tail of the asked side; the same adjusted by Benjamini-Hochberg over the series that have a p.
     p_method : "t", "rank", "normal" (C3 only), or "" without p.
     alarm : q at or below alpha.
-    activity_level : exp((ln latest - 10th percentile) / sd) over the look-back.
+    activity_level : exp((ln latest - 10th percentile) / sd) over the campaigns of the look-back before it;
+        NaN where p is by rank, as the spread then says nothing.
     trend : "up", "down", "flat" or "unknown".
     trend_slope_pct : Theil-Sen slope, change in % per 30 days.
     trend_p : two-sided Mann-Kendall p.
@@ -294,7 +295,7 @@ def _state(found: Campaigns, rows: Integers, question: _Question) -> _State:
         extra_variance=_extra_variance(found, base, last),
         rank_p=_rank_p(float(y[last]), float(limit[last]), y[base], limit[base]) if why else None,
         c3=c3_statistics(y[rows]) if question.method == "c3" else (np.nan, np.nan),
-        activity_level=_activity_level(float(y[last]), y[rows[:-1]]),
+        activity_level=np.nan if why else _activity_level(float(y[last]), y[rows[:-1]]),
     )
 
 
