@@ -152,7 +152,7 @@ def _denominator_warnings(found: dict[str, Any]) -> list[str]:
     if found["total_expected"] > 0 and abs(found["total"] / found["total_expected"] - 1) > 0.01:
         sentences.append(
             f"There are {found['total']} incidents where {found['total_expected']:.6g} were expected: "
-            "the map also shows how far the whole lies from its expectation."
+            "p compares places with one another, z and the counts with the expectation."
         )
     if found["cells_with_expectation"] < _FEW_CELLS:
         sentences.append(

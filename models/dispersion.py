@@ -205,7 +205,7 @@ def _sample(o: Integers, e: Floats, above: Mask, limits: Integers) -> _Sample:
 
 def _maximum_likelihood(sample: _Sample, start: tuple[float, float]) -> tuple[float, float, bool]:
     """Return phi, level and whether they were found; phi is 0 where the likelihood falls from there on."""
-    options: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": {"ftol": 1e-11, "gtol": 1e-6}}
+    options: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": {"ftol": 1e-12, "gtol": 1e-8}}
     poisson = minimize(_poisson_loss, [np.log(start[1])], args=(sample,), bounds=[_LOG_LEVELS], **options)
     if _loss(np.array([_LOG_PHIS[0], poisson.x[0]]), sample)[1][0] >= 0:
         return 0.0, float(np.exp(poisson.x[0])), bool(poisson.success)

@@ -111,13 +111,18 @@ def exposure_z(scale: Scale, exposure: Exposure, disks: DiskExpectation) -> Floa
 def exposure_tails(
     index: NeighborIndex, scale: Scale, exposure: Exposure, disks: DiskExpectation
 ) -> tuple[Floats, Floats]:
-    """Return both tails of every disk sum; NaN where nothing is tested."""
+    """Return both tails of every disk sum; NaN where nothing is tested.
+
+    The negative binomial null stands at the fitted level: the incidents of a pile or a hotspot raise what all
+    other cells should hold, and would hide them.
+    """
     if exposure.method == "normal":
         return normal_p(exposure_z(scale, exposure, disks))
     if exposure.method == "binomial":
         p_hot, p_cold = _binomial_tails(scale.sums, exposure.total, disks)
     else:
-        p_hot, p_cold = disk_tails(index, scale.sums, exposure.expected, scale.k, exposure.fit.phi)
+        null = exposure.expected * (exposure.fit.level or 1.0)
+        p_hot, p_cold = disk_tails(index, scale.sums, null, scale.k, exposure.fit.phi)
     return np.where(disks.is_tested, p_hot, np.nan), np.where(disks.is_tested, p_cold, np.nan)
 
 

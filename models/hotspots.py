@@ -148,7 +148,9 @@ def hotspots(
         it is "negative-binomial"; "binomial", which knows no dispersion, and "normal" on request.
     expected : array, shape (n,), optional
         The denominator: what every cell should hold if the risk were the same everywhere; see
-        `rates.expected_counts`. The values must be counts then, and the kernel uniform.
+        `rates.expected_counts`. The values must be counts then, and the kernel uniform. The negative binomial
+        p compares with the level that the ordinary cells keep (`level` among the diagnostics), z with what
+        is given here.
     simulations : int
         Draws of the Monte Carlo; its smallest p is 1 / (1 + simulations).
     rng : numpy.random.Generator
