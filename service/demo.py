@@ -1,11 +1,10 @@
 """The sample city, made, ingested, analysed and published: what `emberline demo` starts from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from data.samples.city import CitySample, write_city
 from service.analyses import Progress
 from service.ingesting import IngestOrder, ingest_file, result_json
 from service.publishing import definition_of, publish_analysis
@@ -74,11 +73,14 @@ def _filled(
     publish: Callable[[dict[str, Any]], dict[str, Any]],
     progress: Progress,
 ) -> list[str]:
+    # The city's makers are loaded only when there is a city to make: a second demo starts without them.
+    from data.samples.city import write_city
+
     told = []
     with TemporaryDirectory(prefix="emberline-city-") as folder:
         progress("making the sample city")
         sample = write_city(Path(folder), seed=SEED)
-        for name, order in _orders(sample).items():
+        for name, order in _orders(sample.layers).items():
             progress(f"ingesting {name}")
             result = ingest(sample[name].path, order)
             counts = " ".join(
@@ -93,7 +95,7 @@ def _filled(
     return told
 
 
-def _orders(sample: CitySample) -> dict[str, IngestOrder]:
+def _orders(files: Mapping[str, Any]) -> dict[str, IngestOrder]:
     return {
         name: IngestOrder(
             name,
@@ -103,7 +105,7 @@ def _orders(sample: CitySample) -> dict[str, IngestOrder]:
             title=file.title,
             replace=True,
         )
-        for name, file in sample.layers.items()
+        for name, file in files.items()
     }
 
 
