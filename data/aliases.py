@@ -215,3 +215,117 @@ FEATURE_VALUE = {
     "coverage": "locations units housingunits households".split(),
     "boundary": [],
 }
+
+#: Canonical fields of a sample that come from columns.
+SAMPLE_FIELDS = (
+    "id", "sewershed", "start", "end", "analyte", "value", "unit", "below_limit", "limit", "flow",
+    "flow_unit", "population", "replicate", "quality",
+)  # fmt: skip
+
+#: Where and what, best first. The surveillance systems' names drift between releases: all of them stand here.
+SAMPLE_SEWERSHED = """
+    sewershed sewershedid sewershedname sewershedcode shedid shedname wwtpid wwtpname wwtp wwtpcode wrrf
+    siteid site sitename sitecode catchment catchmentid catchmentname plant plantname plantid
+    treatmentplant treatmentplantname facility facilityname facilityid collectionarea collectionareaname
+    area areaname areaid zone zonename keyplotid polygonid samplesite samplingsite samplesiteid
+    samplinglocation samplinglocationname monitoringlocation monitoringlocationname
+    monitoringlocationidentifier samplelocation samplelocationname locationid locationname location
+    station stationid stationname klaeranlage klaranlage standort estacao estacion ptar eta ete
+""".split()
+
+SAMPLE_ANALYTE = """
+    analyte analytename analyteid pcrtarget target targetname measure parameter parametername parametercode
+    compound substance chemical chemicalname drug drugname biomarker marker markername pathogen
+    pathogentarget virus organism variant lineage characteristicname characteristic determinand gene
+    genetarget pcrgenetarget pcrgenetargetagg assay assayname measurename substanz parametro analito
+""".split()
+
+SAMPLE_START = """
+    start samplecollectdate samplecollectdatetime samplecollectiondate samplecollectiondatetime
+    samplecollectstart samplestart samplestartdate samplestartdatetime starttime startdate startdatetime
+    datestart collectionstart collectionstartdate colldtstart colldt colldatetime collectiondate
+    collectiondatetime collectiontime collectdate datecollected datetimecollected collected collectedon
+    collectedat sampledate sampledatetime sampletime sampledon datesampled samplingdate samplingdatetime
+    datesampling datetime timestamp time activitystartdate adatestart adatestartdate compositestart date
+    sampled analysisdate probenahme probenahmedatum datum fecha fechamuestreo datacoleta datadacoleta data
+    weekenddate weekending weekstart weekstartdate weekdate week resultdate reportdate month
+""".split()
+
+SAMPLE_END = """
+    end sampleend sampleenddate sampleenddatetime samplecollectend endtime enddate enddatetime dateend
+    collectionend collectionenddate colldtend activityenddate adateend compositeend
+""".split()
+
+SAMPLE_CLOCK = """
+    samplecollecttime samplecollectiontime sampletime collectiontime collecttime timecollected starttime
+    samplestarttime activitystarttime activitystarttimetime samplingtime timeofday time hour uhrzeit hora
+""".split()
+
+SAMPLE_VALUE = """
+    value measurevalue measuredvalue resultvalue resultmeasurevalue resultmeasure numericresult
+    resultnumeric concentration conc pcrtargetavgconc pcrtargetavgconclin pcrconcavg pcrconclin avgconc
+    avgconcentration meanconc meanconcentration concentrationavg concentrationmean reportedvalue
+    reportedresult finalresult finalvalue labresult measurement reading amount viralload virusload load
+    massload level result wert messwert konzentration valor concentracao concentracion
+""".split()
+
+SAMPLE_UNIT = """
+    unit units pcrtargetunits pcrunits measureunit measureunits unitofmeasure unitsofmeasure
+    measurementunit concentrationunit concentrationunits concunit concunits valueunit valueunits
+    resultunit resultunits resultmeasuremeasureunitcode resultmeasureunit unitname uom einheit unidade
+    unidad
+""".split()
+
+#: Columns that say that a value lies below a limit, or that it was detected: which, their words tell.
+SAMPLE_BELOW = """
+    belowlimit isbelowlimit belowlod belowloq belowdetection belowdetectionlimit
+    pcrtargetbelowlod nondetect nondetects isnondetect nondetected notdetected isnotdetected censored
+    iscensored leftcensored bdl nd pcrtargetdetect detect detected isdetected detection detectionstatus
+    detectedyn detectflag detectionflag resultdetectionconditiontext detectioncondition resulttext
+    resultinterpretation interpretation resultcategory presence qualifier resultqualifier
+    resultqualifiercode valuequalifier measurequalifier labqualifier remark remarkcode lessthan lt sign
+    operator resultsign prefix result
+""".split()
+
+SAMPLE_LIMIT = """
+    limit lodsewage lod limitofdetection detectionlimit methoddetectionlimit mdl llod lodvalue
+    detectionlimitvalue detectionquantitationlimitmeasuremeasurevalue loq lloq limitofquantification
+    limitofquantitation quantificationlimit quantitationlimit reportinglimit reportinglevel mrl rl pql
+    nachweisgrenze
+""".split()
+
+SAMPLE_FLOW = """
+    flow flowrate dailyflow averageflow avgflow avgdailyflow averagedailyflow meanflow totalflow flowvolume
+    influentflow plantflow flowmeasure dischargeflow discharge durchfluss abfluss vazao caudal
+""".split()
+
+SAMPLE_FLOW_UNIT = "flowunit flowunits flowrateunit flowrateunits unitflow unitsflow unitofflow".split()
+
+SAMPLE_POPULATION = """
+    population populationserved popserved pop populationcovered populationsize residents inhabitants
+    sewershedpopulation servedpopulation poptotal totalpopulation persons people contributingpopulation
+    einwohner populacao poblacion
+""".split()
+
+SAMPLE_REPLICATE = """
+    replicate replicatenumber replicateno replicatenum replicateid rep repno repnumber techrep
+    technicalreplicate biologicalreplicate bioreplicate pcrreplicate samplereplicate duplicate aliquot
+    index
+""".split()
+
+SAMPLE_QUALITY = """
+    quality qualityflag qualityflags dataquality qc qcflag qcstatus qaqc qaqcflag flag flags resultquality
+    validity valid validation resultstatus resultstatusidentifier
+""".split()
+
+#: Ids of one measurement, best first …
+SAMPLE_ID = """
+    id recordid recordnumber measurerepid measureid measurementid resultid resultidentifier labresultid
+    resultkey uniqueid uniquekey uid uuid guid globalid rowid objectid fid ogcfid
+""".split()
+
+#: … and ids of what was drawn, from which several analytes may be measured.
+SAMPLE_SPECIMEN_ID = """
+    sampleid sampleno samplenumber samplecode sampleidentifier samplename specimenid labid labsampleid
+    activityidentifier probe probennummer
+""".split()

@@ -101,22 +101,38 @@ def named(
     return _first([c for c in columns if c not in empty], names, taken) or _first(columns, names, taken)
 
 
+def ranked(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the columns that bear one of the names, the best first."""
+    return _all(columns, names)
+
+
+def with_words(columns: Sequence[str], wanted: Sequence[str], unwanted: Sequence[str]) -> list[str]:
+    """Return the columns with a wanted word and no unwanted one in their name."""
+    return _by_words(columns, wanted, unwanted)
+
+
 def geometry_columns(columns: Sequence[str]) -> list[str]:
     """Return the columns named like a geometry or a pair of coordinates."""
     return _all(columns, aliases.GEOMETRY)
 
 
 def checked_mapping(
-    mapping: Mapping[str, str], columns: Sequence[str], fields: Sequence[str]
+    mapping: Mapping[str, str],
+    columns: Sequence[str],
+    fields: Sequence[str],
+    joined: Sequence[str] = ("time",),
 ) -> dict[str, list[str]]:
-    """Return field → columns as the user mapped them; an empty list switches recognition off."""
+    """Return field → columns as the user mapped them; an empty list switches recognition off.
+
+    Fields that are `joined` may take several columns, named with `+` between them.
+    """
     result: dict[str, list[str]] = {}
     for field, text in mapping.items():
         if field not in fields:
             raise InvalidMapping(
                 f"--map needs one of the fields {', '.join(fields)}, got {field!r}{_near(field, fields)}"
             )
-        result[field] = _mapped_columns(field, text, columns)
+        result[field] = _mapped_columns(field, text, columns, may_join=field in joined)
     for one, other in (("lng", "lat"), ("x", "y")):
         if bool(result.get(one)) != bool(result.get(other)) and (result.get(one) or result.get(other)):
             given, missing = (one, other) if result.get(one) else (other, one)
@@ -124,12 +140,12 @@ def checked_mapping(
     return result
 
 
-def _mapped_columns(field: str, text: str, columns: Sequence[str]) -> list[str]:
+def _mapped_columns(field: str, text: str, columns: Sequence[str], *, may_join: bool) -> list[str]:
     if not text.strip():
         return []
     if (whole := _column(text, columns)) is not None:
         return [whole]
-    parts = [part.strip() for part in text.split("+")] if field == "time" else [text]
+    parts = [part.strip() for part in text.split("+")] if may_join else [text]
     found = [_column(part, columns) for part in parts]
     for part, column in zip(parts, found, strict=True):
         if column is None:

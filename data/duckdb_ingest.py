@@ -1,8 +1,9 @@
 """From clean batches to committed rows: staging, identity, equal rows, rejects.
 
 Identity of a row is its source id, else a digest of its content plus its ordinal among equal rows of the
-file. All of it happens in SQL on a temporary table, so that memory stays bounded; the caller holds the
-transaction.
+file; of a sample without one, a digest of its sewershed, analyte, start and replicate plus its ordinal among
+the rows of the file that share them. All of it happens in SQL on a temporary table, so that memory stays
+bounded; the caller holds the transaction.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from data.duckdb_schema import row_columns
+from data.duckdb_schema import IDENTITY_COLUMNS, row_columns
 from data.prefetch import prefetched
 from data.records import CleanSource
 
@@ -23,9 +24,7 @@ from data.records import CleanSource
 MAX_ID_CONFLICTS = 0.10
 MIN_ROWS_TO_DOUBT = 20
 
-#: Identity of a row without a source id, as long as no equal row came before it; and the digest of a
-#: row's identity and content, from which the layer's digest is mixed.
-_DIGEST_ID = "left(digest, 20) || '-1'"
+#: Digest of a row's identity and content, from which the layer's digest is mixed.
 _CONTENT = "md5_number_lower(stage.id || ':' || digest)"
 
 BOX = ("west", "south", "east", "north")
@@ -77,7 +76,7 @@ class StagedFile:
 
     def _placed(self, rows: pa.Table) -> pa.Table:
         """Add to each row its place in the file, and to features the box around them."""
-        if self.kind != "incidents":
+        if "geometry" in rows.column_names:
             rows = _with_boxes(rows)
         place = np.arange(self.n_rows, self.n_rows + rows.num_rows)
         return rows.append_column("pos", pa.array(place, pa.int64()))
@@ -94,10 +93,10 @@ class StagedFile:
             and conflicts > MAX_ID_CONFLICTS * self.n_rows
         )
         if refused:
-            self.connection.execute(f"UPDATE stage SET source_id = NULL, id = {_DIGEST_ID}")
+            self.connection.execute(f"UPDATE stage SET source_id = NULL, id = {_own_id(self.kind)}")
             self._find_repeats()
-        self._number_repeats()
-        equal_rows = self._count("FROM stage WHERE repeat > 1 AND source_id IS NULL")
+        self._number_repeats(drop_duplicates)
+        equal_rows = self._count("FROM stage WHERE is_copy")
         accepted, duplicate, updated = self._merge(table, ingest, drop_duplicates, next_ordinal)
         self.connection.execute("INSERT INTO rejects SELECT $1, * FROM staged_rejects", [ingest])
         return Counts(accepted, self.n_rejected, duplicate, updated, equal_rows, conflicts, refused)
@@ -121,22 +120,30 @@ class StagedFile:
             "count(*) - count(DISTINCT id)",
         )
 
-    def _number_repeats(self) -> None:
+    def _number_repeats(self, drop_duplicates: bool) -> None:
         """Give the rows of one id their numbers: 1 is the row that counts.
 
-        With a source id that is the last row of the file; equal rows without one are numbered in file
-        order, and each number is an identity of its own.
+        With a source id that is the last row of the file. Rows without one are numbered by content, then in
+        file order, and each number is an identity of its own: so a file in another order has the same
+        identities. Copies are rows equal to an earlier one; where they are to be dropped they share its
+        number.
         """
         if not self._count("FROM repeated"):
             return
+        own = (
+            "dense_rank() OVER (PARTITION BY id ORDER BY digest)"
+            if drop_duplicates
+            else ("row_number() OVER (PARTITION BY id ORDER BY digest, pos)")
+        )
         self.connection.execute(
-            """
-            UPDATE stage SET repeat = numbered.repeat,
-                id = CASE WHEN source_id IS NULL THEN left(digest, 20) || '-' || numbered.repeat ELSE id END
-            FROM (SELECT pos, row_number() OVER (
-                      PARTITION BY id ORDER BY CASE WHEN source_id IS NULL THEN pos ELSE -pos END) AS repeat
+            f"""
+            UPDATE stage SET repeat = numbered.repeat, is_copy = numbered.copy > 1 AND source_id IS NULL,
+                id = CASE WHEN source_id IS NULL THEN left(id, 21) || numbered.repeat ELSE id END
+            FROM (SELECT pos, row_number() OVER (PARTITION BY id, digest ORDER BY pos) AS copy,
+                      CASE WHEN source_id IS NULL THEN {own}
+                           ELSE row_number() OVER (PARTITION BY id ORDER BY -pos) END AS repeat
                   FROM stage SEMI JOIN repeated USING (id)) AS numbered
-            WHERE stage.pos = numbered.pos AND numbered.repeat > 1
+            WHERE stage.pos = numbered.pos AND (numbered.repeat > 1 OR numbered.copy > 1)
             """
         )
 
@@ -150,9 +157,10 @@ class StagedFile:
         """
         is_new_layer = not self._count(f"FROM {table}")
         n_repeats = self._count(
-            "FROM stage WHERE repeat > 1 AND (source_id IS NOT NULL OR $1)", parameters=[drop_duplicates]
+            "FROM stage WHERE (repeat > 1 AND source_id IS NOT NULL) OR (is_copy AND $1)",
+            parameters=[drop_duplicates],
         )
-        columns = ", ".join(row_columns(self.kind))
+        columns = _column_list(self.kind)
         if is_new_layer and not n_repeats:
             # The commonest case needs no join and no sort.
             self.connection.execute(
@@ -170,7 +178,7 @@ class StagedFile:
             """,
             [next_ordinal, ingest],
         )
-        settings = ", ".join(f"{name} = incoming.{name}" for name in row_columns(self.kind))
+        settings = ", ".join(f'"{name}" = incoming."{name}"' for name in row_columns(self.kind))
         self.connection.execute(
             f"""
             UPDATE {table} SET content = incoming.content, ingest = $1, {settings}
@@ -193,7 +201,7 @@ class StagedFile:
                     CASE WHEN stored.id IS NULL THEN 'accepted'
                          WHEN stored.content = {_CONTENT} THEN 'duplicate' ELSE 'updated' END AS fate
                 FROM stage LEFT JOIN (SELECT id, content FROM {table}) AS stored ON stored.id = stage.id
-                WHERE repeat = 1 OR (source_id IS NULL AND NOT $1))
+                WHERE CASE WHEN source_id IS NULL THEN NOT (is_copy AND $1) ELSE repeat = 1 END)
             SELECT pos, content, fate, true AS decides FROM deciding
             UNION ALL
             SELECT stage.pos, {_CONTENT},
@@ -201,7 +209,7 @@ class StagedFile:
                      THEN 'duplicate' ELSE 'updated' END,
                 false
             FROM stage LEFT JOIN deciding ON stage.source_id = deciding.id
-            WHERE repeat > 1 AND (source_id IS NOT NULL OR $1)
+            WHERE CASE WHEN source_id IS NULL THEN is_copy AND $1 ELSE repeat > 1 END
             """,
             [drop_duplicates],
         )
@@ -220,29 +228,48 @@ def _with_boxes(rows: pa.Table) -> pa.Table:
 
 
 def _stage_ddl(kind: str) -> str:
-    columns = "".join(f", {name} {type_}" for name, type_ in row_columns(kind).items())
-    own = "pos BIGINT, source_id VARCHAR, digest VARCHAR, id VARCHAR, repeat BIGINT"
+    columns = "".join(f', "{name}" {type_}' for name, type_ in row_columns(kind).items())
+    own = "pos BIGINT, source_id VARCHAR, digest VARCHAR, id VARCHAR, repeat BIGINT, is_copy BOOLEAN"
     return f"CREATE OR REPLACE TEMP TABLE stage ({own}{columns})"
 
 
 def _stage_sql(kind: str) -> str:
     """Return the statement that digests and stages what a stream brings."""
-    selected = ", ".join(_staged(name) for name in row_columns(kind))
+    columns = row_columns(kind)
+    selected = ", ".join(_staged(name, type_) for name, type_ in columns.items())
     derived = {"cell15", *BOX}
-    parts = ", ".join(_digested(name) for name in row_columns(kind) if name not in derived)
+    digest = _digest([name for name in columns if name not in derived], kind)
     return f"""
         INSERT INTO stage
-        SELECT pos, source_id, digest, coalesce(source_id, {_DIGEST_ID}), 1, {", ".join(row_columns(kind))}
-        FROM (SELECT pos, source_id, {selected}, md5(concat_ws(chr(31), {parts})) AS digest FROM incoming)
+        SELECT pos, source_id, digest, coalesce(source_id, {_own_id(kind)}), 1, false, {_column_list(kind)}
+        FROM (SELECT pos, source_id, {selected}, {digest} AS digest FROM incoming)
     """
 
 
-def _staged(name: str) -> str:
+def _own_id(kind: str) -> str:
+    """Return the identity of a row without a source id, as long as no row before it has the same."""
+    key = IDENTITY_COLUMNS.get(kind)
+    return f"left({_digest(key, kind) if key else 'digest'}, 20) || '-1'"
+
+
+def _digest(names: Sequence[str], kind: str) -> str:
+    types = row_columns(kind)
+    parts = ", ".join(_digested(name, types[name]) for name in names)
+    return f"md5(concat_ws(chr(31), {parts}))"
+
+
+def _column_list(kind: str) -> str:
+    return ", ".join(f'"{name}"' for name in row_columns(kind))
+
+
+def _staged(name: str, type_: str) -> str:
     """Return how a reader's column becomes the table's (times lose their zone: they are UTC)."""
-    return "make_timestamp(epoch_us(time)) AS time" if name == "time" else name
+    return f'make_timestamp(epoch_us("{name}")) AS "{name}"' if type_ == "TIMESTAMP" else f'"{name}"'
 
 
-def _digested(name: str) -> str:
+def _digested(name: str, type_: str) -> str:
     """Return the text of a column in the digest; null is told from empty."""
-    text = {"geometry": "hex(geometry)", "time": "epoch_us(time)::VARCHAR"}.get(name, f"{name}::VARCHAR")
+    text = {"BLOB": f'hex("{name}")', "TIMESTAMP": f'epoch_us("{name}")::VARCHAR'}.get(
+        type_, f'"{name}"::VARCHAR'
+    )
     return f"coalesce({text}, chr(30))"

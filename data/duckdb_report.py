@@ -11,12 +11,13 @@ _FEW = 3
 
 
 def stray_times(
-    connection: duckdb.DuckDBPyConnection, table: str, ingest: int, notes: list[str]
+    connection: duckdb.DuckDBPyConnection, table: str, ingest: int, notes: list[str], column: str = "time"
 ) -> dict[str, int]:
     """Return how many rows of an upload have a time far from the rest: a mistyped year, most often."""
     row = connection.execute(
         f"""
-        WITH rows AS (SELECT time FROM {table} WHERE ingest = $1 AND time IS NOT NULL),
+        WITH rows AS (
+            SELECT "{column}" AS time FROM {table} WHERE ingest = $1 AND "{column}" IS NOT NULL),
         middle AS (SELECT quantile_disc(time, 0.25) AS early, quantile_disc(time, 0.75) AS late FROM rows),
         judged AS (SELECT time, time < early - {_MARGIN} OR time > late + {_MARGIN} AS far FROM rows, middle)
         SELECT count(*), count_if(far), min(time) FILTER (far), max(time) FILTER (far),

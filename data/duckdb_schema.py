@@ -53,16 +53,41 @@ FEATURE_COLUMNS = {
     "north": "DOUBLE",
 }
 
+#: The same for layers of wastewater samples: no place of their own, their sewershed has one.
+SAMPLE_COLUMNS = {
+    "sewershed": "VARCHAR",
+    "start": "TIMESTAMP",
+    "end": "TIMESTAMP",
+    "time_precision": "VARCHAR",
+    "analyte": "VARCHAR",
+    "value": "DOUBLE",
+    "unit": "VARCHAR",
+    "below_limit": "BOOLEAN",
+    "limit": "DOUBLE",
+    "flow": "DOUBLE",
+    "flow_unit": "VARCHAR",
+    "population": "DOUBLE",
+    "replicate": "VARCHAR",
+    "quality": "VARCHAR",
+    "attributes": "VARCHAR",
+}
+
+#: Columns that make the identity of a row without a source id; all of them where a kind is not named.
+IDENTITY_COLUMNS = {"samples": ("sewershed", "analyte", "start", "replicate")}
+
 #: Columns that the store adds: place in the layer, identity, digest of identity and content, which ingest.
 OWN_COLUMNS = {"ordinal": "BIGINT", "id": "VARCHAR", "content": "UBIGINT", "ingest": "BIGINT"}
 
 
 def row_columns(kind: str) -> dict[str, str]:
     """Return the reader's columns of a layer of this kind."""
+    if kind == "samples":
+        return SAMPLE_COLUMNS
     return INCIDENT_COLUMNS if kind == "incidents" else FEATURE_COLUMNS
 
 
 def rows_table_ddl(table: str, kind: str) -> str:
     """Return the statement that makes the table of a layer's rows."""
     columns = {**OWN_COLUMNS, **row_columns(kind)}
-    return f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})"
+    listed = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+    return f"CREATE TABLE {table} ({listed})"

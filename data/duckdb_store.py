@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from data.duckdb_ingest import BOX, Counts, StagedFile
 from data.duckdb_report import stray_times
-from data.duckdb_schema import SCHEMA_VERSION, TABLES, rows_table_ddl
+from data.duckdb_schema import SCHEMA_VERSION, TABLES, row_columns, rows_table_ddl
 from data.errors import (
     AnalysisNotFound,
     LayerExists,
@@ -28,7 +28,7 @@ from data.errors import (
     StoreUnavailable,
 )
 from data.holder import store_holder
-from data.records import KINDS, CleanSource, IngestSpec, ReadReport
+from data.records import KINDS, CleanSource, IngestSpec, ReadReport, time_column
 from data.store import IngestResult, Layer, SnapshotKey, StoredAnalysis, StoredSnapshot
 
 #: Layer and analysis ids: they stand in URLs and in file names.
@@ -433,7 +433,8 @@ def _report(
         )
     if kind == "incidents":
         found.update(_piles(connection, table, ingest, notes))
-        found.update(stray_times(connection, table, ingest, notes))
+    if time := time_column(kind):
+        found.update(stray_times(connection, table, ingest, notes, time))
     return {
         "format": report.format,
         "encoding": report.encoding,
@@ -468,14 +469,21 @@ def _piles(
 
 
 def _extent(connection: duckdb.DuckDBPyConnection, table: str, kind: str) -> dict[str, Any]:
-    if kind == "incidents":
+    columns = row_columns(kind)
+    if "lng" in columns:
         box = "min(lng) AS west, min(lat) AS south, max(lng) AS east, max(lat) AS north"
-        times = "min(time) AS first_time, max(time) AS last_time"
-    else:
+    elif "west" in columns:
         box = ", ".join(
             f"{side}({name}) AS {name}" for side, name in zip(("min", "min", "max", "max"), BOX, strict=True)
         )
-        times = "NULL AS first_time, NULL AS last_time"
+    else:
+        box = ", ".join(f"NULL::DOUBLE AS {name}" for name in BOX)
+    time = time_column(kind)
+    times = (
+        f'min("{time}") AS first_time, max("{time}") AS last_time'
+        if time
+        else ("NULL AS first_time, NULL AS last_time")
+    )
     sql = f"SELECT count(*) AS n_rows, bit_xor(content) AS mixed, {box}, {times} FROM {table}"
     return _dicts(connection.execute(sql))[0]
 

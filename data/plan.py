@@ -125,11 +125,11 @@ def _choose_id(
     column = fields.get("id")
     if column is None or "id" in found.fixed:
         return
-    start = _runs_from(sample.table[column])
+    start = runs_from(sample.table[column])
     if start is None:
         return
     out = taken | set(fields.values())
-    others = [c for c in facts.columns if c not in out and _runs_from(sample.table[c]) is None]
+    others = [c for c in facts.columns if c not in out and runs_from(sample.table[c]) is None]
     other = named(others, aliases.ID, set(), empty_columns(sample.table))
     if other is not None:
         fields["id"] = other
@@ -140,7 +140,7 @@ def _choose_id(
         )
 
 
-def _runs_from(column: pa.ChunkedArray) -> int | None:
+def runs_from(column: pa.ChunkedArray) -> int | None:
     """Return the start of a column that numbers its rows, from 0 or 1; None where it does not."""
     head = column.slice(0, 10_000)
     if len(head) < 3 or not (pa.types.is_string(head.type) or pa.types.is_integer(head.type)):
@@ -271,7 +271,7 @@ def _time(sample: RawChunk, found: Recognised, taken: set[str]) -> TimePlan | No
         return TimePlan(tuple(found.date_parts), _of_day(found, ()), parts=True)
     times = [c for c in found.times if c not in taken]
     if not fixed:
-        times = [c for c in times if _reads_as_time(table[c])]
+        times = [c for c in times if reads_as_time(table[c])]
         coarse = not times or _is_year_only(table[times[0]])
         parts = [c for c in found.date_parts if c not in taken]
         if coarse and len(parts) >= 2 and _reads_as_parts(table, parts):
@@ -280,7 +280,7 @@ def _time(sample: RawChunk, found: Recognised, taken: set[str]) -> TimePlan | No
     if not times:
         return None
     of_day = _of_day(found, (times[0],))
-    if not fixed and of_day and not _is_date_only(table[times[0]]):
+    if not fixed and of_day and not is_date_only(table[times[0]]):
         of_day = None
     return _with_clock(table, TimePlan((times[0],), of_day))
 
@@ -295,7 +295,7 @@ def _with_clock(table: pa.Table, plan: TimePlan) -> TimePlan:
     return TimePlan(plan.columns, plan.of_day, has_hours_only(table[plan.of_day]), plan.parts)
 
 
-def _reads_as_time(column: pa.ChunkedArray) -> bool:
+def reads_as_time(column: pa.ChunkedArray) -> bool:
     """Return whether a column of a time's name holds times (a column `time` may hold the hour only)."""
     head = column.slice(0, 5000)
     order = DateOrder()
@@ -305,7 +305,8 @@ def _reads_as_time(column: pa.ChunkedArray) -> bool:
     return bool(not filled.any() or (found.is_unreadable & filled).sum() <= 0.5 * filled.sum())
 
 
-def _is_date_only(column: pa.ChunkedArray) -> bool:
+def is_date_only(column: pa.ChunkedArray) -> bool:
+    """Return whether a column holds dates without a time of day."""
     head = column.slice(0, 20_000)
     found = instants(head, DateOrder())
     good = ~(found.is_missing | found.is_unreadable | found.is_out_of_range) & ~found.is_utc

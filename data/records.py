@@ -47,6 +47,33 @@ FEATURE_SCHEMA = pa.schema(
     ]
 )
 
+#: One row per measured value of a wastewater sample; a file with several analytes side by side gives several
+#: rows for each of its own. `start` and `end` are UTC, as `time` of an incident is; `end` is null where the
+#: file tells one time. `value` is as the file tells it, in `unit`; null where it tells only that the analyte
+#: lies below a limit. `below_limit` is true for what was not detected or not quantified: the value is then no
+#: measurement, and `limit` is the limit where the file tells it.
+SAMPLE_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("sewershed", pa.string(), nullable=False),
+        pa.field("start", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("end", pa.timestamp("us", tz="UTC")),
+        pa.field("time_precision", pa.string()),
+        pa.field("analyte", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("unit", pa.string()),
+        pa.field("below_limit", pa.bool_(), nullable=False),
+        pa.field("limit", pa.float64()),
+        pa.field("flow", pa.float64()),
+        pa.field("flow_unit", pa.string()),
+        pa.field("population", pa.float64()),
+        pa.field("replicate", pa.string()),
+        pa.field("quality", pa.string()),
+        pa.field("attributes", pa.string()),
+    ]
+)
+
 #: One row per rejected row: number, a short code, the reason in words, the row as it came.
 REJECT_SCHEMA = pa.schema(
     [
@@ -56,6 +83,11 @@ REJECT_SCHEMA = pa.schema(
         pa.field("original", pa.string(), nullable=False),
     ]
 )
+
+
+def time_column(kind: str) -> str | None:
+    """Return the column by which a layer of this kind lies in time."""
+    return {"incidents": "time", "samples": "start"}.get(kind)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,22 @@ FEATURE_PROPERTIES = {
     "name": {"title": "name", "type": "string"},
     "value": {"title": "value", "type": "number"},
 }
+SAMPLE_PROPERTIES = {
+    "sewershed": {"title": "sewershed", "type": "string"},
+    "start": {"title": "start", "type": "string", "format": "date-time"},
+    "end": {"title": "end", "type": "string", "format": "date-time"},
+    "time_precision": {"title": "time_precision", "type": "string"},
+    "analyte": {"title": "analyte", "type": "string"},
+    "value": {"title": "value", "type": "number"},
+    "unit": {"title": "unit", "type": "string"},
+    "below_limit": {"title": "below_limit", "type": "boolean"},
+    "limit": {"title": "limit", "type": "number"},
+    "flow": {"title": "flow", "type": "number"},
+    "flow_unit": {"title": "flow_unit", "type": "string"},
+    "population": {"title": "population", "type": "number"},
+    "replicate": {"title": "replicate", "type": "string"},
+    "quality": {"title": "quality", "type": "string"},
+}
 
 #: Rows looked at for the further columns: the first of the layer, and the first of its largest uploads.
 _FIRST_ROWS = 1000
@@ -30,6 +46,8 @@ _ROWS_OF_UPLOAD = 200
 
 def canonical_properties(layer: Layer) -> Mapping[str, dict[str, str]]:
     """Return the schemas of the properties that every row of this kind has."""
+    if layer.kind == "samples":
+        return SAMPLE_PROPERTIES
     return INCIDENT_PROPERTIES if layer.kind == "incidents" else FEATURE_PROPERTIES
 
 

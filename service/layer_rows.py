@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 import shapely
 
+from data.records import time_column
 from data.store import Layer, Store
 from service.catalog import CollectionInfo, LayerPage
 from service.errors import FeatureNotFound
@@ -28,7 +29,7 @@ def layer_info(store: Store, layer: Layer) -> CollectionInfo:
         description=f"Rows of the layer {layer.id} ({layer.kind}) as they were ingested.",
         version=f"{layer.data_version}-{layer.data_digest}",
         timestamp=_text(layer.data_time) or "",
-        geometry_kind="Point" if layer.kind == "incidents" else _geometry_kind(store, layer),
+        geometry_kind=_geometry_kind(store, layer),
         bbox=layer.bbox,
         interval=(_text(layer.first_time), _text(layer.last_time)) if layer.first_time else None,
         item_count=layer.n_rows,
@@ -103,7 +104,9 @@ def _features(layer: Layer, rows: pa.Table, names: Collection[str]) -> bytes:
 
 
 def _geometries(layer: Layer, rows: pa.Table) -> list[Any]:
-    """Return the GeoJSON geometry of each row."""
+    """Return the GeoJSON geometry of each row; None for samples, which lie where their sewershed does."""
+    if layer.kind == "samples":
+        return [None] * rows.num_rows
     if layer.kind != "incidents":
         shapes = shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object))
         return [orjson.Fragment(text) for text in shapely.to_geojson(shapes).tolist()]
@@ -116,8 +119,10 @@ def _conditions(
 ) -> tuple[list[str], list[Any]]:
     where: list[str] = []
     values: list[Any] = []
-    is_incident = layer.kind == "incidents"
-    if bbox is not None and is_incident:
+    if layer.kind == "samples":
+        # Features without a geometry pass every box, as the standard has it.
+        bbox = None
+    if bbox is not None and layer.kind == "incidents":
         west, south, east, north = bbox
         across = "AND" if west <= east else "OR"
         where.append(f"(lng >= ? {across} lng <= ?) AND lat BETWEEN ? AND ?")
@@ -127,10 +132,11 @@ def _conditions(
         across = "AND" if west <= east else "OR"
         where.append(f"(east >= ? {across} west <= ?) AND north >= ? AND south <= ?")
         values += [west, east, south, north]
-    if asked is not None and is_incident:
+    time = time_column(layer.kind)
+    if asked is not None and time is not None:
         for sign, microseconds in ((">=", asked.start), ("<=", asked.end)):
             if microseconds is not None:
-                where.append(f"(time IS NULL OR time {sign} make_timestamp(?))")
+                where.append(f'("{time}" IS NULL OR "{time}" {sign} make_timestamp(?))')
                 values.append(microseconds)
     for name, value in filters.items():
         where.append(_equals(layer, name))
@@ -139,16 +145,19 @@ def _conditions(
 
 
 def _equals(layer: Layer, name: str) -> str:
-    if name == "time":
-        return "time = ?::TIMESTAMPTZ AT TIME ZONE 'UTC'"
-    if name in canonical_properties(layer):
+    canonical = canonical_properties(layer)
+    if canonical.get(name, {}).get("format") == "date-time":
+        return f"\"{name}\" = ?::TIMESTAMPTZ AT TIME ZONE 'UTC'"
+    if name in canonical:
         return f'"{name}" = ?'
     path = name.replace("'", "''").replace('"', '\\"')
     return f"json_extract_string(attributes, '$.\"{path}\"') = ?::VARCHAR"
 
 
-def _geometry_kind(store: Store, layer: Layer) -> str:
-    """Name the GeoJSON type that holds all of the layer's geometries."""
+def _geometry_kind(store: Store, layer: Layer) -> str | None:
+    """Name the GeoJSON type that holds all of the layer's geometries; None where its rows have none."""
+    if layer.kind in ("incidents", "samples"):
+        return "Point" if layer.kind == "incidents" else None
     # The first five bytes of WKB name the type; only one geometry of each has to be opened.
     table = store.query(
         f"SELECT any_value(geometry) AS geometry FROM {layer.table} GROUP BY hex(geometry[1:5])"

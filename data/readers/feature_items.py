@@ -7,6 +7,7 @@ from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.json_items import FeatureItems
 from data.records import CleanSource, IngestSpec
+from data.sample_source import SampleSource
 
 
 def features_source(
@@ -14,4 +15,6 @@ def features_source(
 ) -> CleanSource:
     """Return GeoJSON features (or plain records with coordinates) as rows of the layer's kind."""
     raw = FeatureItems(features, name)
+    if spec.kind == "samples":
+        return SampleSource(raw, spec)
     return IncidentSource(raw, spec) if spec.kind == "incidents" else FeatureSource(raw, spec)

@@ -27,6 +27,7 @@ from data.readers.recognise import (
 )
 from data.readers.unpack import unpacked
 from data.records import CleanSource, IngestSpec
+from data.sample_source import SampleSource
 
 #: A portal's error answer is no longer than this.
 MOST_ANSWER_BYTES = 1 << 16
@@ -55,6 +56,11 @@ def open_incidents(path: Path, spec: IngestSpec) -> CleanSource:
 def open_features(path: Path, spec: IngestSpec) -> CleanSource:
     """Open a layer of areas, lines or sites; raises as `open_incidents` does."""
     return FeatureSource(open_raw(path), spec)
+
+
+def open_samples(path: Path, spec: IngestSpec) -> CleanSource:
+    """Open a file of wastewater samples; raises as `open_incidents` does, but for places: it has none."""
+    return SampleSource(open_raw(path), spec)
 
 
 def open_raw(path: Path) -> RawSource:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.readers.open import open_features, open_incidents
+from data.readers.open import open_features, open_incidents, open_samples
 from data.records import (
     FEATURE_SCHEMA,
     INCIDENT_SCHEMA,
     REJECT_SCHEMA,
+    SAMPLE_SCHEMA,
     CleanBatch,
     CleanSource,
     IngestSpec,
@@ -28,6 +29,15 @@ def read_layer(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ReadReport]:
     """Return a layer's features, its rejects and the report."""
     return read_source(open_features(path, IngestSpec("test", kind=kind, **options)), FEATURE_SCHEMA)
+
+
+def read_samples(
+    path: Path, text: str | None = None, **options: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ReadReport]:
+    """Return a file's samples (of the text, written there first), its rejects and the report."""
+    if text is not None:
+        path.write_text(text)
+    return read_source(open_samples(path, IngestSpec("test", kind="samples", **options)), SAMPLE_SCHEMA)
 
 
 def read_text(
