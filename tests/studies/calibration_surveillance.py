@@ -268,12 +268,14 @@ def markdown(n_null_series: int, datasets: Path | None) -> str:
         "",
         "## The default, and each series by itself",
         "",
+        "The more series share a panel, the stronger is the correction, and the fewer of the steps in a "
+        "single series are caught: few analytes in one analysis see more than many.",
+        "",
         *_table(HEAD, table(curve, ("moderated", "prediction"), n_null_series)),
         "",
         "## Panels of unlike series",
         "",
-        "Variances that inform each other cost calibration where they differ: a noisy series is called more "
-        "often than alpha before, and about as often as it should after the correction over the panel.",
+        "How variances that inform each other do where the series differ in spread.",
         "",
         *_table(HEAD, table(uneven, ("moderated", "prediction"), n_null_series)),
         "",
