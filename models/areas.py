@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.errors import InvalidParameter
+from models.rates import relative_risk
 from spatial.neighbors import NeighborIndex, connected_components
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,8 @@ class Areas:
         count - expected; negative in cold areas.
     relative_risk : array of float
         Risk inside over risk outside; NaN without a denominator.
+    rr_low, rr_high : array of float
+        Its 95 % interval; see `rates.relative_risk`. NaN without a denominator.
     peak_z, min_q : array of float
         At the peak cell; smallest of the area.
     share_of_count, share_of_area : array of float
@@ -54,6 +57,8 @@ class Areas:
     expected: Floats
     excess: Floats
     relative_risk: Floats
+    rr_low: Floats
+    rr_high: Floats
     peak_z: Floats
     min_q: Floats
     share_of_count: Floats
@@ -72,6 +77,7 @@ def areas(
     z: ArrayLike,
     *,
     expected: ArrayLike | None = None,
+    phi: float = 0.0,
 ) -> Areas:
     """Return the connected areas of hot cells, and of cold cells, ranked.
 
@@ -84,6 +90,8 @@ def areas(
         Incidents, q-values and z-scores in the order of the index.
     expected : array, shape (n_cells,), optional
         Expected incidents per cell from a denominator; without it every cell expects the mean.
+    phi : float
+        Dispersion of the cells; widens the interval of the relative risk.
 
     Raises
     ------
@@ -120,9 +128,18 @@ def areas(
     # Labels follow the first cell, so a stable sort breaks the last ties by it.
     order = np.lexsort((min_q, np.where(is_hot, -excess, excess), ~is_hot))
     total, total_expected = x.sum(), by_cell.sum()
-    risk = np.full(len(order), np.nan)
+    risk, low, high = np.full((3, len(order)), np.nan)
     if expected is not None:
-        risk = _relative_risk(count, expectation, total, total_expected)
+        found = relative_risk(
+            count,
+            expectation,
+            float(total),
+            total_expected=float(total_expected),
+            phi=phi,
+            squares=_sums(raw, by_cell**2),
+            total_squares=float(by_cell @ by_cell),
+        )
+        risk, low, high = found.value, found.low, found.high
     return Areas(
         labels=_relabelled(raw, order),
         rank=np.arange(1, len(order) + 1),
@@ -133,6 +150,8 @@ def areas(
         expected=expectation[order],
         excess=excess[order],
         relative_risk=risk[order],
+        rr_low=low[order],
+        rr_high=high[order],
         peak_z=z_scores[peak[order]],
         min_q=min_q[order],
         share_of_count=(count / total if total else np.full(len(order), np.nan))[order],
@@ -169,11 +188,3 @@ def _relabelled(labels: Integers, order: Integers) -> Integers:
     place[order] = np.arange(len(order))
     place[-1] = -1  # where a label of -1 looks
     return place[labels]
-
-
-def _relative_risk(count: Floats, expected: Floats, total: float, total_expected: float) -> Floats:
-    """Return (O/E inside) / (O/E outside); NaN where a side expects nothing."""
-    inside, outside = expected * (total - count), total_expected - expected
-    risk = np.full(len(count), np.nan)
-    np.divide(count * outside, inside, out=risk, where=(inside > 0) & (outside > 0))
-    return risk

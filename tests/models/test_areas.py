@@ -86,6 +86,23 @@ def test_equal_excess_is_ranked_by_the_smallest_q_then_the_first_cell(index: Nei
     assert first[1] < first[2]
 
 
+def test_the_risk_has_an_interval_and_dispersion_widens_it(index: NeighborIndex) -> None:
+    counts, expected = 1 + np.arange(len(index)) % 5, np.full(len(index), 2.0)
+    kinds = np.array(["none"] * len(index))
+    kinds[:3] = "hot"
+    nothing = np.zeros(len(index))
+    plain, wide, without = (
+        areas(kinds, index, counts, nothing, nothing, **options)
+        for options in ({"expected": expected}, {"expected": expected, "phi": 1.0}, {})
+    )
+    assert (wide.rr_low < plain.rr_low).all()
+    assert (plain.rr_low < plain.relative_risk).all()
+    assert (plain.relative_risk < plain.rr_high).all()
+    assert (plain.rr_high < wide.rr_high).all()
+    assert np.isnan(without.rr_low).all()
+    assert np.isnan(without.rr_high).all()
+
+
 def test_a_denominator_gives_the_risk_inside_over_outside(index: NeighborIndex) -> None:
     expected = np.full(len(index), 4.0)
     found = found_in(index, expected=expected)

@@ -16,10 +16,10 @@ def area(k: int) -> NeighborIndex:
 
 def law_by_convolution(expected: Floats, phi: float, last: int) -> Floats:
     """Return P(S = 0), … P(S = last) of a sum of negative binomial counts."""
-    law = np.eye(1, last + 1)[0]
+    law: Floats = np.eye(1, last + 1)[0]
     for mean in expected:
         one = stats.nbinom.pmf(np.arange(last + 1), 1 / phi, 1 / (1 + phi * mean))
-        law = np.convolve(law, one)[: last + 1]
+        law = np.asarray(np.convolve(law, one)[: last + 1], dtype=np.float64)
     return law
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.hotspots import hotspots
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, disk_sums, neighbor_index
+from tests.studies import denominators
 
 RESOLUTION = 9
 RADIUS = 31  # 2,977 cells
@@ -24,6 +25,8 @@ ALPHA = 0.05
 FALSE_MAPS_BAR = 0.08
 RECALL_BAR = 0.05
 SIDES = ("hot", "both")
+CONTRAST_MAPS = 40  # for methods that are known to fail
+SCENE_MAPS = 40
 RINGS: tuple[int | str, ...] = (1, 2, "auto")
 
 Counts = NDArray[np.int64]
@@ -206,8 +209,55 @@ def markdown(maps: int) -> str:
             "",
             *_table(["scene", "side", "k=1", "k=2", "k=3", "k=auto"], planted_rows(maps)),
             "",
+            *with_denominator(maps),
         ]
     )
+
+
+def with_denominator(maps: int) -> list[str]:
+    """Return the tables about expected counts with their captions."""
+    index = grid_of_study()
+    return denominator_sections(
+        maps,
+        denominators.denominator_rows(index, maps, min(maps, CONTRAST_MAPS), FALSE_MAPS_BAR),
+        denominators.pile_rows(index, min(maps, SCENE_MAPS)),
+        denominators.village_rows(index, min(maps, SCENE_MAPS)),
+    )
+
+
+def denominator_sections(
+    maps: int, nulls: Iterator[list[str]], piles: Iterator[list[str]], villages: Iterator[list[str]]
+) -> list[str]:
+    """Put the captions to the rows."""
+    columns = [f"{method} k={k}" for method in denominators.METHODS for k in denominators.RINGS]
+    return [
+        "## False alarms with a denominator",
+        "",
+        "Share (%) of maps with at least one cell called hot where the rate is the same everywhere and the "
+        f"people are not: one peak of {denominators.PEAK} : 1, times log-normal noise of log-sd "
+        f"{denominators.SPREAD:g}; variance of a cell mean + φ mean². {maps} maps a figure, "
+        f"{min(maps, CONTRAST_MAPS)} for binomial, which stands for contrast. "
+        f"Wanted with negative-binomial: at most {100 * FALSE_MAPS_BAR:g} % (more is set in bold).",
+        "",
+        *_table(["law, mean per cell", *columns], nulls),
+        "",
+        "## One pile",
+        "",
+        "Five discs of radius 3 at raised risk over the same people. Recall, and the fitted dispersion, "
+        f"without → with {denominators.PILE} incidents in one cell elsewhere. "
+        f"{min(maps, SCENE_MAPS)} maps a figure.",
+        "",
+        *_table(["scene", "k", "recall", "φ"], piles),
+        "",
+        "## A village at risk beside a city",
+        "",
+        "Seven cells near the rim at raised risk, and the 61 cells at the peak of the population at the "
+        f"common one; k=auto, mean 2 a cell. {min(maps, SCENE_MAPS)} maps a figure. "
+        "Village / city: incidents a cell, and share of the cells called hot.",
+        "",
+        *_table(["scene", "incidents a cell", "called", "called without denominator"], villages),
+        "",
+    ]
 
 
 def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
