@@ -202,6 +202,14 @@ FEATURE_NAME = """
     strasse rua calle rue logradouro siteid shedname sewershed sewershedname branch station
 """.split()
 
+#: Names of a kind's own that come before those.
+KIND_NAME = {
+    "sewersheds": """
+        name sewershed sewershedname shedname sewershedid wwtp wwtpname plant plantname treatmentplant
+        treatmentplantname facility facilityname catchmentname catchment samplelocation displayname
+    """.split(),
+}
+
 #: Which number a kind's `value` is.
 FEATURE_VALUE = {
     "population": """

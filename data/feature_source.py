@@ -16,6 +16,7 @@ from data.errors import MissingField
 from data.incident_source import as_text, first_filled, reject_table, with_geometry
 from data.numbers import NumberStyle, is_null, number_style, numbers
 from data.observations import Observations
+from data.overlapping_areas import area_overlaps, n_rings
 from data.plan import WGS84, crs_name, empty_columns, is_geographic
 from data.positions import looks_like_position, shapes_from_text
 from data.readers.raw import RawChunk, RawFacts, RawReject, RawSource
@@ -76,6 +77,8 @@ class FeatureSource:
         self._plan = _plan(self._first[-1], raw.facts, spec)
         self._json = RowJson()
         self._seen = Observations()
+        # Sewersheds are few: all of them are kept, to be held against each other at the end.
+        self._areas: list[Shapes] = []
         self.report = ReadReport(
             format=raw.facts.format,
             encoding=raw.facts.encoding,
@@ -108,6 +111,8 @@ class FeatureSource:
     def _shapes(self, chunk: RawChunk) -> tuple[Shapes, NDArray[np.int8]]:
         """Return repaired geometries in WGS 84 and what is wrong with each row."""
         shapes, missing = _read_shapes(chunk, self._plan)
+        if self._kind == "sewersheds":
+            self._count("geometry.rings", n_rings(shapes))
         code = np.zeros(len(shapes), np.int8)
         empty = shapely.is_empty(shapes)
         _mark(code, missing | empty, "no_geometry")
@@ -126,6 +131,10 @@ class FeatureSource:
         _mark_at(code, good[sound], shapely.is_empty(fixed) | shapely.is_missing(fixed), "unusable_geometry")
         result = np.full(len(shapes), None, dtype=object)
         result[good[sound]] = fixed
+        if self._kind == "sewersheds":
+            kept = result[code == 0]
+            self._count("geometry.rings_kept", n_rings(kept))
+            self._areas.append(kept)
         return result, code
 
     def _canonical(self, chunk: RawChunk, shapes: Shapes, good: NDArray[np.bool_]) -> pa.Table:
@@ -200,8 +209,25 @@ class FeatureSource:
             report.notes.append(
                 f"{n:,} geometries were not valid (rings crossing and the like); they were repaired"
             )
+        self._note_areas()
         if n := report.counts.get("value.negative"):
             report.notes.append(f"{n:,} negative numbers stand for a missing value; they were taken as such")
+
+    def _note_areas(self) -> None:
+        """Tell what became of rings, and how many sewersheds overlap."""
+        counts, notes = self.report.counts, self.report.notes
+        read, kept = counts.get("geometry.rings", 0), counts.get("geometry.rings_kept", 0)
+        if read != kept:
+            notes.append(f"{read:,} rings were read, {kept:,} are left after repair and rejects")
+        if not self._areas:
+            return
+        found = area_overlaps(np.concatenate(self._areas))
+        self._count("geometry.overlapping_pairs", found.n_pairs)
+        if found.n_pairs:
+            notes.append(
+                f"{found.n_pairs:,} pairs of sewersheds overlap, by {100 * found.largest_share:.2g} % of the "
+                "smaller one at most: what lies there belongs to both"
+            )
 
 
 def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
@@ -230,7 +256,7 @@ def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
     wanted = {
         "id": aliases.FEATURE_ID,
         "value": aliases.FEATURE_VALUE.get(kind, []),
-        "name": aliases.FEATURE_NAME,
+        "name": [*aliases.KIND_NAME.get(kind, []), *aliases.FEATURE_NAME],
     }
     for name, names in wanted.items():
         # A cell is a good identity as well: only columns that another field holds are out.
