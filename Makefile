@@ -53,6 +53,7 @@ $(BIN)/python:
 $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	$(PIP_LOCKED) -r requirements/runtime.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	-$(BIN)/python -m compileall -q service models data spatial
 	touch $@
 
 $(VENV)/.installed-test: requirements/test.txt $(VENV)/.installed
