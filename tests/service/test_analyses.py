@@ -127,10 +127,11 @@ def test_areas_are_named_by_roads_and_districts(city: DuckDBStore) -> None:
 def test_cells_count_by_category(city: DuckDBStore) -> None:
     found = _asked(city, "cells")
     names = list(found["features"][0]["properties"])
-    assert names[:2] == ["h3", "n_calls"]
+    assert names[:3] == ["h3", "population", "n_calls"]
+    assert set(_of(found, "population")) == {None}
     assert sum(_of(found, "n_calls")) == 400
-    assert sum(sum(_of(found, name)) for name in names[2:]) == 400
-    assert len(names) == 5
+    assert sum(sum(_of(found, name)) for name in names[3:]) == 400
+    assert len(names) == 6
 
 
 @pytest.mark.parametrize(
