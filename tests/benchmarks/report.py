@@ -42,7 +42,7 @@ def main() -> None:
         page = import_module(f"tests.benchmarks.{part}").markdown()
         print(page, flush=True)
         pages.append(page if page.startswith("## ") else f"## {PARTS[part]}\n\n{page}")
-    options.out.write_text(head() + "\n".join(pages), encoding="utf-8")
+    options.out.write_text(head() + "\n".join(page.rstrip("\n") + "\n" for page in pages), encoding="utf-8")
 
 
 if __name__ == "__main__":
