@@ -13,12 +13,12 @@ from data import aliases
 from data.attributes import RowJson, spelled
 from data.columns import checked_mapping, named, position_columns
 from data.errors import MissingField
-from data.incident_source import as_text, first_filled, reject_table, with_geometry
 from data.numbers import NumberStyle, is_null, number_style, numbers
 from data.observations import Observations
 from data.overlapping_areas import area_overlaps, n_rings
 from data.plan import WGS84, crs_name, empty_columns, is_geographic
 from data.positions import looks_like_position, shapes_from_text
+from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
 from data.readers.raw import RawChunk, RawFacts, RawReject, RawSource
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from spatial.coordinates import wgs84_geometries
@@ -89,10 +89,7 @@ class FeatureSource:
 
     def batches(self) -> Iterator[CleanBatch]:
         """Yield the features chunk by chunk, in file order."""
-        for chunk in self._first:
-            yield self._clean(chunk)
-        self._first = []
-        for chunk in self._chunks:
+        for chunk in replayed(self._first, self._chunks):
             yield self._clean(chunk)
         self._close_books()
 

@@ -1,6 +1,6 @@
 """Incidents out of any raw source: read, judge, bring to one form, and keep the books."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from data.attributes import RowJson, spelled
 from data.bulk import Bulk, Window
 from data.checks import CODES, REASONS, Judged, judge_degrees, judge_raw, judge_times
-from data.errors import UnreadableFile
 from data.numbers import NumberStyle, is_null, numbers
 from data.observations import FEW_DECIMALS, Observations
 from data.plan import crs_name, make_plan
 from data.positions import Positions
+from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
 from data.readers.raw import RawChunk, RawReject, RawSource
-from data.records import INCIDENT_SCHEMA, REJECT_SCHEMA, CleanBatch, IngestSpec, ReadReport
+from data.records import INCIDENT_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_times import RowTimes, TimeReader, number_of
 from spatial.coordinates import to_wgs84
 from spatial.errors import InvalidGeometry
@@ -67,10 +67,7 @@ class IncidentSource:
 
     def batches(self) -> Iterator[CleanBatch]:
         """Yield the rows chunk by chunk, in file order."""
-        for chunk in self._first:
-            yield self._clean(chunk)
-        self._first = []
-        for chunk in self._chunks:
+        for chunk in replayed(self._first, self._chunks):
             yield self._clean(chunk)
         self._close_books()
 
@@ -243,47 +240,3 @@ def _area(wkb: bytes | None) -> shapely.Geometry | None:
     if area is None or shapely.area(area) == 0:
         raise InvalidGeometry("an area is needed as boundary, got something else")
     return shapely.make_valid(area)
-
-
-def reject_table(rejects: Sequence[RawReject]) -> pa.Table:
-    """Return rejected rows in file order."""
-    ordered = sorted(rejects, key=lambda reject: reject.row)
-    columns = {name: [getattr(reject, name) for reject in ordered] for name in REJECT_SCHEMA.names}
-    return pa.table(columns, schema=REJECT_SCHEMA)
-
-
-def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return any column as text; whole numbers in float columns without `.0`."""
-    kind = column.type
-    if pa.types.is_string(kind):
-        return column
-    if pa.types.is_floating(kind):
-        filled = column.drop_null()
-        if pc.all(pc.equal(filled, pc.floor(filled))).as_py() is not False:
-            finite = pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
-            return pc.cast(pc.cast(finite, pa.int64(), safe=False), pa.string())
-    if pa.types.is_nested(kind):
-        values = [None if v is None else str(v) for v in column.to_pylist()]
-        return pa.chunked_array([pa.array(values, pa.string())])
-    return pc.cast(column, pa.string())
-
-
-def first_filled(chunks: Iterator[RawChunk], name: str) -> list[RawChunk]:
-    """Return the first chunks up to one that has rows."""
-    taken: list[RawChunk] = []
-    for chunk in chunks:
-        taken.append(chunk)
-        if chunk.table.num_rows:
-            return taken
-    if not any(chunk.rejects for chunk in taken):
-        raise UnreadableFile(f"{name}: rows are needed, there are none (a header only?)")
-    return taken
-
-
-def with_geometry(text: str | None, shape: shapely.Geometry | None) -> str:
-    """Return a row's JSON with its geometry as (shortened) WKT."""
-    if shape is None:
-        return text or "{}"
-    wkt = shapely.to_wkt(shape, rounding_precision=-1)[:1000]
-    head = (text or "{}")[:-1]
-    return f'{head}{"," if len(head) > 1 else ""}"geometry":"{wkt}"}}'

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from data.attributes import RowJson, spelled
 from data.errors import InvalidMapping
-from data.incident_source import as_text, first_filled, reject_table
 from data.numbers import is_null, numbers
 from data.observations import Observations
+from data.raw_rows import as_text, first_filled, reject_table, replayed
 from data.readers.raw import RawChunk, RawReject, RawSource
 from data.records import SAMPLE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_times import RowTimes, TimeReader, number_of
@@ -89,10 +89,7 @@ class SampleSource:
 
     def batches(self) -> Iterator[CleanBatch]:
         """Yield the samples chunk by chunk, in file order."""
-        for chunk in self._first:
-            yield self._clean(chunk)
-        self._first = []
-        for chunk in self._chunks:
+        for chunk in replayed(self._first, self._chunks):
             yield self._clean(chunk)
         self._close_books()
 

@@ -84,6 +84,7 @@ def _from_zip(path: Path, name: str, room: Path) -> tuple[Path, str]:
     except zipfile.BadZipFile as err:
         raise UnreadableFile(f"{name}: not readable as zip: {err}") from err
     except (zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
+        # zipfile's own words: NotImplementedError for a compression it lacks, RuntimeError for a password.
         raise UnreadableFile(f"{name}: the zip cannot be unpacked: {err}") from err
 
 

@@ -2,6 +2,8 @@ import warnings
 
 import numpy as np
 import pytest
+from esda.smoothing import Empirical_Bayes, Spatial_Empirical_Bayes
+from libpysal.weights import W
 from scipy import stats
 
 from models.errors import DegenerateInput, InvalidParameter
@@ -90,16 +92,14 @@ def test_impossible_options_are_refused(options: dict[str, float]) -> None:
 
 @pytest.mark.reference
 def test_empirical_bayes_agrees_with_esda() -> None:
-    smoothing = pytest.importorskip("esda.smoothing")
     counts, people = counts_and_people(300)
     found = empirical_bayes(counts, people)
-    np.testing.assert_allclose(found.rate, smoothing.Empirical_Bayes(counts, people).r.ravel(), rtol=1e-9)
+    np.testing.assert_allclose(found.rate, Empirical_Bayes(counts, people).r.ravel(), rtol=1e-9)
 
 
 @pytest.mark.reference
 @pytest.mark.parametrize("k", [1, 2])
 def test_spatial_empirical_bayes_agrees_with_esda(k: int) -> None:
-    smoothing, weights = pytest.importorskip("esda.smoothing"), pytest.importorskip("libpysal.weights")
     index = area(7)
     counts, people = counts_and_people(len(index))
     counts = counts + 1  # a disk without any incident is 0/0 there
@@ -108,8 +108,8 @@ def test_spatial_empirical_bayes_agrees_with_esda(k: int) -> None:
     neighbors = {i: cols[others & (rows == i)].tolist() for i in range(len(index))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        w = weights.W(neighbors, id_order=list(range(len(index))))
-        theirs = smoothing.Spatial_Empirical_Bayes(counts, people, w).r.ravel()
+        w = W(neighbors, id_order=list(range(len(index))))
+        theirs = Spatial_Empirical_Bayes(counts, people, w).r.ravel()
     np.testing.assert_allclose(spatial_empirical_bayes(counts, people, index, k).rate, theirs, rtol=1e-9)
 
 
