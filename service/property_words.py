@@ -5,7 +5,7 @@ PROPERTY_WORDS = {
     "count": "Incidents in the cell or area.",
     "expected": "Incidents to be expected; without a denominator the mean per cell times the cells.",
     "rate": "Incidents per person of the denominator; null without one or where nobody lives.",
-    "relative_risk": "Risk inside over risk outside, of the disk of `ring` or of the area; null without population.",
+    "relative_risk": "Risk inside over risk outside, of the disk or the area; null without population.",
     "ring": "Ring k of the disk that z, p_hot and p_cold refer to; with auto the one with the smallest p.",
     "neighbors": "Cells of the disk inside the study area, the cell itself included.",
     "edge": "Whether a cell of the full disk lies outside the study area.",
