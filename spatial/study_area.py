@@ -127,7 +127,7 @@ def study_area_from_data(cells: ArrayLike, counts: ArrayLike, resolution: int, m
 
     References
     ----------
-    The rule stands in the product's contract; empty cells are data, and dropping them halves the power.
+    The rule stands in the product's contract; empty cells are data, and a test without them loses power.
 
     Examples
     --------
