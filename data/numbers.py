@@ -105,13 +105,13 @@ def numbers(column: pa.ChunkedArray, style: NumberStyle) -> Numbers:
 
 
 def _from_typed(column: pa.ChunkedArray) -> Numbers:
-    missing = _bools(pc.is_null(column))
+    missing = flags_of(pc.is_null(column))
     if (
         pa.types.is_floating(column.type)
         or pa.types.is_integer(column.type)
         or pa.types.is_decimal(column.type)
     ):
-        values = _floats(pc.cast(column, pa.float64(), safe=False))
+        values = floats_of(pc.cast(column, pa.float64(), safe=False))
         # NaN is how data frames write "nothing".
         missing |= np.isnan(values)
         return Numbers(values, missing, np.zeros(len(values), np.bool_))
@@ -130,16 +130,16 @@ def _from_text(column: pa.ChunkedArray, style: NumberStyle) -> Numbers:
     readable = pc.match_substring_regex(text, _NUMBER)
     infinite = pc.match_substring_regex(text, _NOT_FINITE)
     digits = pc.replace_substring(text, "+", "")
-    values = _floats(pc.cast(pc.if_else(readable, digits, None), pa.float64()))
-    values[_bools(infinite)] = np.inf
-    is_missing = _bools(missing)
-    unreadable = ~is_missing & ~_bools(readable) & ~_bools(infinite)
+    values = floats_of(pc.cast(pc.if_else(readable, digits, None), pa.float64()))
+    values[flags_of(infinite)] = np.inf
+    is_missing = flags_of(missing)
+    unreadable = ~is_missing & ~flags_of(readable) & ~flags_of(infinite)
     return Numbers(values, is_missing, unreadable)
 
 
 def _answer(column: pa.ChunkedArray, values: pa.ChunkedArray, missing: pa.ChunkedArray) -> Numbers:
-    array = _floats(values)
-    is_missing = _bools(missing) | np.isnan(array)
+    array = floats_of(values)
+    is_missing = flags_of(missing) | np.isnan(array)
     return Numbers(array, is_missing, np.zeros(len(column), np.bool_))
 
 
@@ -151,9 +151,11 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a column of numbers as an array, null as NaN."""
     return np.array(column.fill_null(np.nan).to_numpy(), dtype=np.float64)
 
 
-def _bools(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+def flags_of(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return a column of truth values as an array, null as False."""
     return np.array(column.fill_null(False).to_numpy(), dtype=np.bool_)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data.attributes import RowJson, spelled
 from data.errors import InvalidMapping
-from data.numbers import is_null, numbers
+from data.numbers import flags_of, floats_of, is_null, numbers
 from data.observations import Observations
 from data.raw_rows import as_text, first_filled, reject_table, replayed
 from data.readers.raw import RawChunk, RawReject, RawSource
@@ -99,7 +99,7 @@ class SampleSource:
         start, end = self._start.read(table), self._end.read(table)
         sewershed = self._text(table, "sewershed")
         row_code = np.zeros(table.num_rows, np.int8)
-        _mark(row_code, _bools(pc.is_null(sewershed)), "no_sewershed")
+        _mark(row_code, flags_of(pc.is_null(sewershed)), "no_sewershed")
         _mark(row_code, start.is_unreadable, "unreadable_time")
         _mark(row_code, start.is_out_of_range, "time_out_of_range")
         _mark(row_code, ~start.has_time, "no_time")
@@ -152,7 +152,7 @@ class SampleSource:
         found = amounts(table[value.column], value.style)
         units = _units(shared["unit"], found.units, value)
         told = np.asarray(shared["below"])
-        is_log = _bools(pc.match_substring_regex(units, r"(?i)^\s*log"))
+        is_log = flags_of(pc.match_substring_regex(units, r"(?i)^\s*log"))
         values = found.values.copy()
         # What was not detected has no value: a number in its place is a limit, or a mark such as -1.
         is_below = found.is_below | (told == 1)
@@ -162,7 +162,7 @@ class SampleSource:
             is_negative = (values < 0) & ~is_log
         code = row_code.copy()
         named_here = value.analyte is not None
-        _mark(code, _bools(pc.is_null(shared["analyte"])) & (not named_here), "no_analyte")
+        _mark(code, flags_of(pc.is_null(shared["analyte"])) & (not named_here), "no_analyte")
         _mark(code, found.is_unreadable & (told != 1), "unreadable_value")
         _mark(code, np.isinf(values), "not_finite")
         _mark(code, is_negative, "negative_value")
@@ -171,7 +171,7 @@ class SampleSource:
         self._count("value.below_limit", is_below & good)
         self._count("value.zero", is_zero & good)
         self._count("value.above_limit", found.is_above & good)
-        self._count("unit.missing", _bools(pc.is_null(units)) & good)
+        self._count("unit.missing", flags_of(pc.is_null(units)) & good)
         return _Measured(values, found.limits, is_below | is_zero, units, code)
 
     def _canonical(
@@ -185,7 +185,7 @@ class SampleSource:
             own = pa.chunked_array([pa.array([value.analyte] * kept.num_rows, pa.string())])
             analyte = own if len(self._plan.values) > 1 else pc.coalesce(analyte, own)
         limits = measured.limits[keep]
-        told_limits = _floats(kept["limit"])
+        told_limits = floats_of(kept["limit"])
         limits = np.where(np.isfinite(limits), limits, told_limits)
         values = measured.values[keep]
         columns = {
@@ -328,11 +328,3 @@ def _number(name: str, plan: SamplePlan) -> float | None:
 
 def _mark(code: NDArray[np.int8], where: Flags, reason: str) -> None:
     code[(code == 0) & where] = _CODES.index(reason)
-
-
-def _bools(column: pa.ChunkedArray) -> Flags:
-    return np.array(column.fill_null(False).to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
-def _floats(column: pa.ChunkedArray) -> Floats:
-    return np.array(column.fill_null(np.nan).to_numpy(), dtype=np.float64)
