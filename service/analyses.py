@@ -66,19 +66,28 @@ def findings(
     inputs: SharedInputs,
     *,
     max_cells: int,
+    only: str | None = None,
     progress: Progress = lambda _: None,
 ) -> Findings:
-    """Run a method on the layers that its inputs name, all of them as they are at one moment."""
+    """Run a method on the layers that its inputs name, all of them as they are at one moment.
+
+    `only` names the one collection that is wanted; by default all are made.
+    """
     with store.reading():
         if isinstance(inputs, HotspotInputs):
-            return hotspot_findings(store, inputs, max_cells=max_cells, progress=progress)
+            return hotspot_findings(store, inputs, max_cells=max_cells, only=only, progress=progress)
         if isinstance(inputs, CellsInputs):
             return cells_findings(store, inputs, max_cells=max_cells, progress=progress)
     raise ModelParameter(f"needed one of the methods {', '.join(METHOD_VERSIONS)}, got {method!r}")
 
 
 def hotspot_findings(
-    store: Store, inputs: HotspotInputs, *, max_cells: int, progress: Progress = lambda _: None
+    store: Store,
+    inputs: HotspotInputs,
+    *,
+    max_cells: int,
+    only: str | None = None,
+    progress: Progress = lambda _: None,
 ) -> Findings:
     """Gi* hotspots of one incident layer: every cell of the study area, and the connected areas."""
     layer = _incident_layer(store, inputs.layer)
@@ -109,15 +118,16 @@ def hotspot_findings(
     )
     told = {**grid.diagnostics, **({} if people is None else people.diagnostics), **found.diagnostics}
     emberline = _emberline("hotspots", store, inputs, layer, told)
-    progress(f"drawing {len(grid.area.cells):,} cells and {len(joined.rank)} areas")
+    progress(f"drawing {only or 'cells and areas'}")
+    makers: dict[str, Callable[[], Finding]] = {
+        "areas": lambda: _area_finding(store, layer, inputs, grid, joined),
+        "cells": lambda: _cell_finding(inputs, grid, found, people),
+    }
     return Findings(
         run=emberline["run"],
         emberline=emberline,
         timestamp=_timestamp(store, inputs),
-        collections={
-            "areas": _area_finding(store, layer, inputs, grid, joined),
-            "cells": _cell_finding(inputs, grid, found, people),
-        },
+        collections={name: make() for name, make in makers.items() if only in (None, name)},
     )
 
 

@@ -62,8 +62,11 @@ class StoreUseCases:
         if method not in INPUTS:
             raise ProcessNotFound(f"there is no method {method!r}; known are {', '.join(INPUTS)}")
         checked = inputs_of(method, inputs)
-        found = findings(method, self.store, checked, max_cells=self.max_cells, progress=self.progress)
-        return feature_collection(getattr(checked, "output", "cells"), found)
+        output = getattr(checked, "output", "cells")
+        found = findings(
+            method, self.store, checked, max_cells=self.max_cells, only=output, progress=self.progress
+        )
+        return feature_collection(output, found)
 
     def layers(self) -> list[dict[str, Any]]:
         """Return every layer."""
