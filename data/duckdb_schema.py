@@ -72,6 +72,26 @@ SAMPLE_COLUMNS = {
     "attributes": "VARCHAR",
 }
 
+#: The same for layers of broadband coverage: the box is null where a row lies by its code alone.
+COVERAGE_COLUMNS = {
+    "name": "VARCHAR",
+    "code": "VARCHAR",
+    "cell": "BIGINT",
+    "geometry": "BLOB",
+    "locations": "DOUBLE",
+    "served": "DOUBLE",
+    "underserved": "DOUBLE",
+    "unserved": "DOUBLE",
+    "margin": "DOUBLE",
+    "share_served": "DOUBLE",
+    "source": "VARCHAR",
+    "attributes": "VARCHAR",
+    "west": "DOUBLE",
+    "south": "DOUBLE",
+    "east": "DOUBLE",
+    "north": "DOUBLE",
+}
+
 #: Columns that make the identity of a row without a source id; all of them where a kind is not named.
 IDENTITY_COLUMNS = {"samples": ("sewershed", "analyte", "start", "replicate")}
 
@@ -83,6 +103,8 @@ def row_columns(kind: str) -> dict[str, str]:
     """Return the reader's columns of a layer of this kind."""
     if kind == "samples":
         return SAMPLE_COLUMNS
+    if kind == "coverage":
+        return COVERAGE_COLUMNS
     return INCIDENT_COLUMNS if kind == "incidents" else FEATURE_COLUMNS
 
 

@@ -74,6 +74,30 @@ SAMPLE_SCHEMA = pa.schema(
     ]
 )
 
+#: One row per area, cell or code of a broadband table. One of `geometry` (WKB), `cell` (H3 at the table's own
+#: resolution) and `code` (a county, zip, tract … as digits) says where the row lies; the other two are null.
+#: `locations`, `served`, `underserved` and `unserved` count homes and businesses (or households); null where
+#: the table does not tell. `margin` is the 90 % margin of error of `unserved`; where the table has shares only,
+#: of the share. `share_served` lies within 0–1. `source` says by which table or rules the counts were made.
+COVERAGE_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("code", pa.string()),
+        pa.field("cell", pa.int64()),
+        pa.field("geometry", pa.binary()),
+        pa.field("locations", pa.float64()),
+        pa.field("served", pa.float64()),
+        pa.field("underserved", pa.float64()),
+        pa.field("unserved", pa.float64()),
+        pa.field("margin", pa.float64()),
+        pa.field("share_served", pa.float64()),
+        pa.field("source", pa.string()),
+        pa.field("attributes", pa.string()),
+    ]
+)
+
 #: One row per rejected row: number, a short code, the reason in words, the row as it came.
 REJECT_SCHEMA = pa.schema(
     [
