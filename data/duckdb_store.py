@@ -136,6 +136,12 @@ class DuckDBStore:
         layer = self.layer(layer_id)
         return self.query(f"SELECT name, value, geometry FROM {layer.table} ORDER BY ordinal")
 
+    def rows(self, layer_id: str, columns: Sequence[str]) -> pa.Table:
+        """Return some canonical columns of a layer's rows, and their ids as `id`, in their order."""
+        layer = self.layer(layer_id)
+        listed = ", ".join(f'"{name}"' for name in ("id", *columns))
+        return self.query(f"SELECT {listed} FROM {layer.table} ORDER BY ordinal")
+
     def ingests(self, layer_id: str) -> list[dict[str, Any]]:
         """Return the ingest log of a layer, newest first."""
         rows = self._rows("SELECT * FROM ingests WHERE layer = ? ORDER BY id DESC", [layer_id])

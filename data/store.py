@@ -109,6 +109,9 @@ class Store(Protocol):
     def geometries(self, layer_id: str) -> pa.Table:
         """Return name, value and geometry (WKB) of a feature layer's rows, in their order."""
 
+    def rows(self, layer_id: str, columns: Sequence[str]) -> pa.Table:
+        """Return some canonical columns of a layer's rows, and their ids as `id`, in their order."""
+
     def ingest(
         self, spec: IngestSpec, source: CleanSource, *, title: str, drop_duplicates: bool, replace: bool
     ) -> IngestResult:

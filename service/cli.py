@@ -113,9 +113,9 @@ def layers(store: StoreOption = DEFAULT_STORE) -> None:
 
 @app.command()
 def run(
-    method: Annotated[str, typer.Argument(help="hotspots or cells.")],
+    method: Annotated[str, typer.Argument(help="hotspots, cells, surveillance, gaps or priority.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output: .geojson, .gpkg, .parquet, .fgb, .csv.")],
-    file: Annotated[Path | None, typer.Argument(help="A file of incidents; needs no store.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A file to run on; needs no store.")] = None,
     store: StoreOption = DEFAULT_STORE,
     layer: Annotated[str | None, typer.Option(help="Id of the layer.")] = None,
     param: Annotated[list[str], typer.Option("--param", help="name=value, repeatable.")] = [],  # noqa: B006
@@ -126,13 +126,18 @@ def run(
     """Run a method on a layer, or straight on a file."""
     from service.commands import run_command
     from service.ingesting import IngestOrder
-    from service.parameters import INPUTS
+    from service.methods import METHODS
 
-    if method not in INPUTS:
-        raise typer.BadParameter(f"METHOD needs one of {', '.join(INPUTS)}; got {method!r}")
-    if (file is None) == (layer is None):
+    if method not in METHODS:
+        raise typer.BadParameter(f"METHOD needs one of {', '.join(METHODS)}; got {method!r}")
+    kinds = METHODS[method].inputs.LAYER_KINDS.get("layer")
+    if kinds and (file is None) == (layer is None):
         raise typer.BadParameter("run needs either a FILE or --layer ID")
-    order = IngestOrder(layer or "incidents", mapping=_mapping(mapping), crs=crs, timezone=timezone)
+    if not kinds and (file or layer):
+        raise typer.BadParameter(f"{method} takes no FILE and no --layer; its inputs are parameters")
+    order = IngestOrder(
+        layer or (kinds or ("none",))[0], mapping=_mapping(mapping), crs=crs, timezone=timezone
+    )
     with _progress() as progress:
         done = run_command(method, store, file and _existing(file), order, _parameters(param), out, progress)
     for note in done.notes:

@@ -11,17 +11,15 @@ import pyarrow as pa
 from data.duckdb_store import DuckDBStore
 from data.errors import StoreUnavailable
 from data.store import Store
-from service.analyses import Progress
+from service.analyses.findings import Progress
 from service.errors import InvalidInputs, RecordsRejected
 from service.ingesting import IngestOrder, ingest_file, result_json
+from service.methods import METHODS
 from service.outputs import output_kind, require_place, write_output
 from service.remote import RemoteService
 from service.settings import Settings
 from service.store_use_cases import StoreUseCases
 from service.stores import StoreBesideFiles, file_clock, is_remote, open_store, store_path
-
-#: Parameters that name a layer, or on the command line a file: the kind of each.
-FILE_ROLES = {"boundary": "boundary", "roads": "roads", "population": "population"}
 
 #: Columns with gaps that are named at the end of an ingest; the report counts them all.
 MAX_GAPS = 8
@@ -77,8 +75,9 @@ def run_command(
     require_place(out, *([path] if path else []))
     if "layer" in parameters:
         raise InvalidInputs("the layer is named by --layer ID, or is the FILE; got --param layer=… too")
-    files = {role: Path(parameters[role]) for role in FILE_ROLES if _is_file(parameters.get(role))}
-    inputs = {**parameters, "layer": order.layer}
+    kinds = METHODS[method].inputs.LAYER_KINDS
+    files = {role: Path(parameters[role]) for role in kinds if _is_file(parameters.get(role))}
+    inputs = {**parameters, **({"layer": order.layer} if "layer" in kinds else {})}
     notes: list[str] = []
     if path is None and is_remote(store_url):
         if files:
@@ -94,12 +93,13 @@ def run_command(
         else:
             store = DuckDBStore(clock=file_clock(path))
             progress(f"reading {path.name}")
-            result = result_json(ingest_file(store, path, order))
+            kind = kinds["layer"][0]
+            result = result_json(ingest_file(store, path, replace(order, kind=kind)))
             notes = _notes(result["report"])
             if failure := _nothing_kept(result):
                 raise RecordsRejected(failure)
         try:
-            beside, inputs = _beside_files(store, files, inputs, progress)
+            beside, inputs = _beside_files(store, files, kinds, inputs, progress)
             use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
             collection = use_cases.execute(method, inputs)
         finally:
@@ -124,7 +124,11 @@ def publish_command(store_url: str, definition: Mapping[str, Any], progress: Pro
 
 
 def _beside_files(
-    store: Store, files: dict[str, Path], inputs: dict[str, Any], progress: Progress
+    store: Store,
+    files: dict[str, Path],
+    kinds: Mapping[str, tuple[str, ...]],
+    inputs: dict[str, Any],
+    progress: Progress,
 ) -> tuple[Store, dict[str, Any]]:
     """Read the files that parameters name into a store beside; return both as one, and the new inputs."""
     if not files:
@@ -135,7 +139,7 @@ def _beside_files(
     for role, path in files.items():
         progress(f"reading {path.name}")
         layer = f"file-{role}"
-        order = IngestOrder(layer, kind=FILE_ROLES[role], title=path.name)
+        order = IngestOrder(layer, kind=kinds[role][0], title=path.name)
         result = result_json(ingest_file(side, path, order))
         renamed[role] = layer
         if failure := _nothing_kept(result):

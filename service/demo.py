@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from service.analyses import Progress
+from service.analyses.findings import Progress
 from service.ingesting import IngestOrder, ingest_file, result_json
 from service.publishing import definition_of, publish_analysis
 from service.remote import RemoteService

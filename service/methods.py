@@ -1,8 +1,41 @@
-"""What each method is, in the words of an OGC process description; inputs come from their schema."""
+"""The register of methods: inputs, version, and what each is in the words of an OGC process description."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from service.parameters import INPUTS
+from pydantic import ValidationError
+
+from service.errors import InvalidInputs
+from service.parameters import CellsInputs, HotspotInputs, Inputs
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method; `version` is part of every run's id: it grows with every change that changes a number."""
+
+    inputs: type[Inputs]
+    version: str
+    title: str
+    description: str
+
+
+METHODS: dict[str, Method] = {
+    "hotspots": Method(
+        HotspotInputs,
+        "2",
+        "Hotspots (Getis-Ord Gi*)",
+        "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
+        " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"
+        " cells.",
+    ),
+    "cells": Method(
+        CellsInputs,
+        "2",
+        "Cells",
+        "Every cell of the study area with its incidents, in all and by category; zeros included.",
+    ),
+}
 
 _FEATURES = {
     "features": {
@@ -12,37 +45,43 @@ _FEATURES = {
     }
 }
 
-_WORDS = {
-    "hotspots": (
-        "Hotspots (Getis-Ord Gi*)",
-        "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
-        " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"
-        " cells.",
-    ),
-    "cells": (
-        "Cells",
-        "Every cell of the study area with its incidents, in all and by category; zeros included.",
-    ),
-}
+
+def inputs_of(method: str, given: Mapping[str, Any]) -> Inputs:
+    """Return the method's inputs, checked; raise `InvalidInputs` with one entry per field."""
+    schema = METHODS[method].inputs
+    try:
+        return schema.model_validate(dict(given))
+    except ValidationError as err:
+        entries = [
+            {"field": ".".join(map(str, e["loc"])) or "inputs", "detail": _words(e)} for e in err.errors()
+        ]
+        first = "; ".join(
+            detail if detail.startswith(f"{field} ") else f"{field}: {detail}"
+            for field, detail in (entry.values() for entry in entries)
+        )
+        known = ", ".join(schema.model_fields)
+        unknown = any(e["type"] == "extra_forbidden" for e in err.errors())
+        hint = f" (inputs of {method}: {known})" if unknown else ""
+        raise InvalidInputs(f"{method} cannot take this: {first}{hint}", entries) from err
 
 
-def method_descriptions(versions: dict[str, str]) -> list[dict[str, Any]]:
+def method_descriptions() -> list[dict[str, Any]]:
     """Return every method as a process description."""
     return [
         {
-            "id": method,
-            "title": _WORDS[method][0],
-            "description": _WORDS[method][1],
-            "version": versions[method],
+            "id": name,
+            "title": method.title,
+            "description": method.description,
+            "version": method.version,
             "inputs": _inputs(method),
             "outputs": _FEATURES,
         }
-        for method in INPUTS
+        for name, method in METHODS.items()
     ]
 
 
-def _inputs(method: str) -> dict[str, Any]:
-    schema = INPUTS[method].model_json_schema()
+def _inputs(method: Method) -> dict[str, Any]:
+    schema = method.inputs.model_json_schema()
     needed = set(schema.get("required", []))
     return {
         name: {
@@ -54,3 +93,13 @@ def _inputs(method: str) -> dict[str, Any]:
         }
         for name, part in schema["properties"].items()
     }
+
+
+def _words(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such input"
+    if error["type"] == "missing":
+        return "is needed"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    came = "" if ", got " in message else f", got {str(error['input'])[:100]!r}"
+    return f"{message[:1].lower()}{message[1:]}{came}"

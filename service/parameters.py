@@ -1,17 +1,16 @@
 """Parameters of the methods: names, bounds and defaults, as a request or `--param name=value` gives them.
 
-One schema per method; the HTTP description of a process and the command line both come from it.
+One class per method; the HTTP description of a process and the command line both come from its schema.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from service.errors import InvalidInputs
 from service.times import parse_datetime
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -58,28 +57,62 @@ _Ring = Annotated[int, Field(ge=1, le=10)]
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class SharedInputs(BaseModel):
-    """Inputs that every method on cells takes."""
+class Inputs(BaseModel):
+    """What the inputs of every method tell of themselves: which of them name layers, which analyses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    #: Input that names a layer (or a list of layers) → the kinds of layer that it takes.
+    LAYER_KINDS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    #: Inputs that name published analyses, as role → analysis id.
+    ANALYSIS_FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def layers(self) -> list[tuple[str, str]]:
+        """Return (input, layer id) of every layer that is named."""
+        named = [(role, getattr(self, role)) for role in self.LAYER_KINDS]
+        return [
+            (role, one)
+            for role, value in named
+            for one in (value if isinstance(value, list) else [value])
+            if one
+        ]
+
+    def analyses(self) -> list[str]:
+        """Return the ids of the published analyses that are named."""
+        return [name for part in self.ANALYSIS_FIELDS for name in getattr(self, part).values()]
+
+
+class LayerInputs(Inputs):
+    """Inputs of a method that is about one layer."""
+
     layer: str = Field(min_length=1)
-    """Id of the incident layer."""
+    """Id of the layer."""
+
+
+class GridInputs(Inputs):
+    """Inputs of a method that answers by cell."""
 
     resolution: int = Field(default=9, ge=5, le=12)
     """H3 resolution of the cells."""
+
+    bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
+    """west, south, east, north in degrees: cuts the study area, and selects incidents."""
+
+    boundary: _Text | None = None
+    """Id of a boundary layer: the study area. By default it is derived from the data."""
+
+
+class IncidentInputs(GridInputs, LayerInputs):
+    """Inputs of a method that counts the incidents of one layer by cell."""
+
+    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "population": ("population",)}
 
     datetime: str | None = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
 
     category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
     """Categories to select; a value ending in || stands for all below it."""
-
-    bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
-    """west, south, east, north in degrees: selects incidents and cuts the study area."""
-
-    boundary: _Text | None = None
-    """Id of a boundary layer: the study area. By default it is derived from the data."""
 
     population: _Text | None = None
     """Id of a population layer: expected counts follow the people, and so does the study area by default."""
@@ -95,8 +128,15 @@ class SharedInputs(BaseModel):
         return text
 
 
-class HotspotInputs(SharedInputs):
+class HotspotInputs(IncidentInputs):
     """Inputs of `hotspots`."""
+
+    LAYER_KINDS = {
+        "layer": ("incidents",),
+        "boundary": ("boundary",),
+        "roads": ("roads",),
+        "population": ("population",),
+    }
 
     k: Annotated[_Ring | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
     """Ring of the disk, 1 to 10; auto combines 1, 2 and 3."""
@@ -126,29 +166,8 @@ class HotspotInputs(SharedInputs):
     """One feature per cell of the study area, or the connected significant areas."""
 
 
-class CellsInputs(SharedInputs):
+class CellsInputs(IncidentInputs):
     """Inputs of `cells`."""
-
-
-INPUTS: dict[str, type[SharedInputs]] = {"hotspots": HotspotInputs, "cells": CellsInputs}
-
-
-def inputs_of(method: str, given: Mapping[str, Any]) -> SharedInputs:
-    """Return the method's inputs, checked; raise `InvalidInputs` with one entry per field."""
-    try:
-        return INPUTS[method].model_validate(dict(given))
-    except ValidationError as err:
-        entries = [
-            {"field": ".".join(map(str, e["loc"])) or "inputs", "detail": _words(e)} for e in err.errors()
-        ]
-        first = "; ".join(
-            detail if detail.startswith(f"{field} ") else f"{field}: {detail}"
-            for field, detail in (entry.values() for entry in entries)
-        )
-        known = ", ".join(INPUTS[method].model_fields)
-        unknown = any(e["type"] == "extra_forbidden" for e in err.errors())
-        hint = f" (inputs of {method}: {known})" if unknown else ""
-        raise InvalidInputs(f"{method} cannot take this: {first}{hint}", entries) from err
 
 
 def instants(text: str | None, timezone: str) -> tuple[datetime | None, datetime | None]:
@@ -178,13 +197,3 @@ def _bound(text: str, timezone: str, *, is_end: bool) -> datetime | None:
         return following.astimezone(UTC) - timedelta(microseconds=1)
     moment = parse_datetime(text).end if is_end else parse_datetime(text).start
     return None if moment is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)
-
-
-def _words(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "there is no such input"
-    if error["type"] == "missing":
-        return "is needed"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    came = "" if ", got " in message else f", got {str(error['input'])[:100]!r}"
-    return f"{message[:1].lower()}{message[1:]}{came}"

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from data.errors import LayerNotFound
 from data.store import Layer, Store
+from service.layer_kinds import layer_of_kind
 from service.parameters import HotspotInputs
 
 #: Streets in a name; more would be a list, not a name.
@@ -128,9 +128,7 @@ def districts_of(store: Store, layer_id: str, shapes: npt.NDArray[np.object_]) -
 def _named_geometries(
     store: Store, layer_id: str, kind: str
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
-    layer = store.layer(layer_id)
-    if layer.kind != kind:
-        raise LayerNotFound(f"{kind} needs a layer of kind {kind}; {layer_id!r} is of kind {layer.kind}")
+    layer_of_kind(store, kind, layer_id, kind)
     table = store.geometries(layer_id)
     names = np.array(table["name"].to_pylist(), dtype=object)
     shapes = np.asarray(shapely.from_wkb(np.array(table["geometry"].to_pylist(), dtype=object)))

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from data.errors import LayerNotFound
 from data.store import Store
 from models.errors import DegenerateInput
+from service.layer_kinds import layer_of_kind
 from spatial.grid import cells_at
 from spatial.interpolate import overlaps, points_to_cells, to_cells
 from spatial.study_area import StudyArea, study_area_from_polygon
@@ -73,11 +73,7 @@ def population_on(store: Store, layer_id: str, area: StudyArea) -> Population:
 
 
 def _rows(store: Store, layer_id: str) -> tuple[Shapes, Floats]:
-    layer = store.layer(layer_id)
-    if layer.kind != "population":
-        raise LayerNotFound(
-            f"population needs a layer of kind population; {layer_id!r} is of kind {layer.kind}"
-        )
+    layer_of_kind(store, "population", layer_id, "population")
     table = store.geometries(layer_id)
     shapes = np.asarray(shapely.from_wkb(np.array(table["geometry"].to_pylist(), dtype=object)))
     values = np.array(

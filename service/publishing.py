@@ -6,9 +6,12 @@ from typing import Any
 import orjson
 
 from data.store import Store, StoredAnalysis, StoredSnapshot
-from service.analyses import Finding, Findings, Progress, findings, run_id
+from service.analyses.findings import Finding, Findings, Progress
+from service.analyses.provenance import run_id
+from service.analyses.run import findings
 from service.errors import InvalidInputs
-from service.parameters import INPUTS, SharedInputs, inputs_of
+from service.methods import METHODS, inputs_of
+from service.parameters import Inputs
 from service.property_words import PROPERTY_WORDS
 from service.snapshots import Snapshot, from_blobs, snapshot, to_blobs
 
@@ -27,8 +30,8 @@ def definition_of(given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(given.get(name), str):
             raise InvalidInputs(f"an analysis needs {name} as text, got {given.get(name)!r}")
     method = given["method"]
-    if method not in INPUTS:
-        raise InvalidInputs(f"method needs one of {', '.join(INPUTS)}; got {method!r}")
+    if method not in METHODS:
+        raise InvalidInputs(f"method needs one of {', '.join(METHODS)}; got {method!r}")
     unknown = set(given) - {*_DEFINITION, "layer", "layers", "parameters"}
     if unknown:
         raise InvalidInputs(f"an analysis has {', '.join(_DEFINITION)}; got {', '.join(sorted(unknown))} too")
@@ -79,7 +82,7 @@ def refreshed(store: Store, analysis: StoredAnalysis, *, max_cells: int) -> bool
 
 
 def snapshots_of(
-    definition: Mapping[str, Any], found: Findings, inputs: SharedInputs, before: Snapshot | None
+    definition: Mapping[str, Any], found: Findings, inputs: Inputs, before: Snapshot | None
 ) -> list[Snapshot]:
     """Return the snapshots of a run, one per collection of the analysis."""
     made = []
@@ -90,7 +93,7 @@ def snapshots_of(
                 columns |= _as_published(finding, before)
             else:
                 columns |= _since_before(finding, found.timestamp, before)
-        words = definition["description"] or f"{definition['method']} of {inputs.layer}"
+        words = definition["description"] or _words_of(definition["method"], inputs)
         title = definition["title"] + (f": {finding.title}" if finding.suffix else "")
         name = definition["id"] + finding.suffix
         made.append(_snapshot(name, finding, columns, found, title, words))
@@ -166,6 +169,12 @@ def _since_before(finding: Finding, timestamp: str, before: Snapshot | None) -> 
         previous.append(None if best is None else before.fids[best])
         since.append(timestamp if best is None else sinces[best] or timestamp)
     return {"since": since, "previous": previous}
+
+
+def _words_of(method: str, inputs: Inputs) -> str:
+    """Return what a collection is where its definition does not say it."""
+    named = [layer for role, layer in inputs.layers() if role == "layer"] or inputs.analyses()
+    return f"{method} of {', '.join(named)}"
 
 
 def _stored(whole: Snapshot) -> StoredSnapshot:

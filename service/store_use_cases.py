@@ -12,12 +12,12 @@ import orjson
 from data.errors import AnalysisNotFound, DataError
 from data.store import Store
 from models.errors import ModelError
-from service.analyses import METHOD_VERSIONS, Progress, findings
-from service.errors import InvalidParameter, ProcessNotFound, ServiceError, UnreadableBody
+from service.analyses.findings import Progress
+from service.analyses.run import findings
+from service.errors import InvalidInputs, InvalidParameter, ProcessNotFound, ServiceError, UnreadableBody
 from service.ingesting import IngestOrder, ingest_features, ingest_file, result_json
 from service.layer_facts import layer_json
-from service.methods import method_descriptions
-from service.parameters import INPUTS, inputs_of
+from service.methods import METHODS, inputs_of, method_descriptions
 from service.publishing import feature_collection, publish_analysis, refreshed
 from service.use_cases import UploadSpec
 from spatial.errors import SpatialError
@@ -55,18 +55,18 @@ class StoreUseCases:
 
     def methods(self) -> list[dict[str, Any]]:
         """Return every method as an OGC process description."""
-        return method_descriptions(METHOD_VERSIONS)
+        return method_descriptions()
 
     def execute(self, method: str, inputs: Mapping[str, Any]) -> bytes:
         """Run a method and return its FeatureCollection."""
-        if method not in INPUTS:
-            raise ProcessNotFound(f"there is no method {method!r}; known are {', '.join(INPUTS)}")
+        if method not in METHODS:
+            raise ProcessNotFound(f"there is no method {method!r}; known are {', '.join(METHODS)}")
         checked = inputs_of(method, inputs)
-        output = getattr(checked, "output", "cells")
+        wanted = getattr(checked, "output", None)
         found = findings(
-            method, self.store, checked, max_cells=self.max_cells, only=output, progress=self.progress
+            method, self.store, checked, max_cells=self.max_cells, only=wanted, progress=self.progress
         )
-        return feature_collection(output, found)
+        return feature_collection(wanted or next(iter(found.collections)), found)
 
     def layers(self) -> list[dict[str, Any]]:
         """Return every layer."""
@@ -256,9 +256,13 @@ def _any_of(
 
 
 def layers_of(definition: Mapping[str, Any]) -> set[str]:
-    """Return the layers that an analysis stands on."""
+    """Return the layers that an analysis stands on; every text among its inputs where its method is unknown."""
     inputs = definition.get("inputs", {})
-    return {inputs[role] for role in ("layer", "boundary", "roads", "population") if inputs.get(role)}
+    try:
+        return {layer for _, layer in inputs_of(definition["method"], inputs).layers()}
+    except (InvalidInputs, KeyError):
+        # It is tried with the others, so that its failure is told.
+        return {value for value in inputs.values() if isinstance(value, str)}
 
 
 def features_of(body: bytes, content_type: str) -> list[dict[str, Any]]:

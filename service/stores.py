@@ -1,6 +1,6 @@
 """Opening the store that a URL names, and layers that come from files beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,10 @@ class StoreBesideFiles:
     def geometries(self, layer_id: str) -> pa.Table:
         """Return a layer's geometries from where it lies."""
         return self._holder(layer_id).geometries(layer_id)
+
+    def rows(self, layer_id: str, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of a layer's rows from where it lies."""
+        return self._holder(layer_id).rows(layer_id, columns)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

@@ -9,7 +9,7 @@ import pytest
 
 from data.duckdb_store import DuckDBStore
 from data.records import KINDS
-from service.parameters import INPUTS
+from service.methods import METHODS
 from tests.service.made import ZONE, calls, emberline, write_boundary, write_roads, write_rows
 
 Captured = pytest.CaptureFixture[str]
@@ -245,7 +245,7 @@ def test_the_help_names_every_kind_and_method(capsys: Captured) -> None:
     assert [kind for kind in KINDS if kind not in ingest] == []
     assert emberline("run", "--help") == 0
     run = capsys.readouterr().out
-    assert [method for method in INPUTS if method not in run] == []
+    assert [method for method in METHODS if method not in run] == []
 
 
 def test_the_demo_store_is_the_one_that_the_demo_fills() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from service.errors import InvalidInputs
-from service.parameters import inputs_of, instants
+from service.methods import inputs_of
+from service.parameters import instants
 
 PHOENIX = "America/Phoenix"
 

@@ -9,8 +9,8 @@ from data.duckdb_store import DuckDBStore
 from data.errors import LayerNotFound
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from models.errors import DegenerateInput
-from service.analyses import findings
-from service.parameters import inputs_of
+from service.analyses.run import findings
+from service.methods import inputs_of
 from service.population import population_area, population_on
 from spatial.grid import boundaries, cells_within, centers
 from tests.data.rows import MadeSource, incident, reject_table

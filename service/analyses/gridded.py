@@ -1,0 +1,123 @@
+"""The study area of a question, with the incidents of a layer counted into it; zeros are data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from data.engine import Selection, categories_of, cell_counts, totals
+from data.store import Layer, Store
+from service.layer_kinds import layer_of_kind
+from service.parameters import IncidentInputs, instants
+from service.population import population_area
+from spatial.study_area import StudyArea, study_area_cut, study_area_from_data, study_area_from_polygon
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The study area with the incidents of a layer counted into it."""
+
+    area: StudyArea
+    count: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    selection: Selection
+    diagnostics: dict[str, Any]
+
+
+def gridded(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) -> Grid:
+    """Count the selected incidents into the study area; zeros are data."""
+    start, end = instants(inputs.datetime, layer.timezone)
+    selection = Selection(start, end, tuple(inputs.category), inputs.bbox)
+    found = totals(store, layer, selection)
+    weighted = found.pop("fractional_weight") > 0
+    measure = "weight" if weighted else "count"
+    chosen = cell_counts(store, layer, inputs.resolution, selection, measures=(measure,))
+    area = _study_area(store, layer, inputs, max_cells)
+    values = whole_numbers(chosen.weight) if chosen.weight is not None else chosen.count
+    position = np.searchsorted(area.cells, chosen.cell)
+    position = np.minimum(position, len(area.cells) - 1)
+    inside = area.cells[position] == chosen.cell
+    count = np.zeros(len(area.cells), dtype=values.dtype)
+    count[position[inside]] = values[inside]
+    outside = values[~inside].sum().item()
+    diagnostics = _grid_diagnostics(layer, area, found, outside, measure)
+    if not found["selected"]:
+        diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
+    return Grid(area, count, selection, diagnostics)
+
+
+def _nothing_selected(store: Store, layer: Layer, inputs: IncidentInputs) -> str:
+    """Tell a reader of an all-zero answer why: a mistyped category looks like a quiet month."""
+    if not inputs.category:
+        return "no incident is selected: every cell is zero"
+    known = ", ".join(name for name, _ in categories_of(store, layer, limit=5)) or "none"
+    asked = ", ".join(inputs.category)
+    return f"no incident is selected by category {asked}: every cell is zero (commonest categories: {known})"
+
+
+def _study_area(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) -> StudyArea:
+    """Return the boundary's cells, else the population's, else those that the layer's rows span.
+
+    Which rows are selected does not change the area.
+    """
+    if inputs.boundary:
+        outline = boundary_outline(store, inputs.boundary)
+        area = study_area_from_polygon(outline, inputs.resolution, max_cells)
+    elif inputs.population:
+        area = population_area(store, inputs.population, inputs.resolution, max_cells)
+    else:
+        every = cell_counts(store, layer, inputs.resolution)
+        area = study_area_from_data(every.cell, every.count, inputs.resolution, max_cells)
+    return study_area_cut(area, inputs.bbox) if inputs.bbox else area
+
+
+def boundary_outline(store: Store, layer_id: str) -> shapely.Geometry:
+    """Return the union of a boundary layer's polygons."""
+    layer_of_kind(store, "boundary", layer_id, "boundary")
+    table = store.geometries(layer_id)
+    outline = shapely.union_all(shapely.from_wkb(table["geometry"].to_pylist()))
+    shapely.prepare(outline)
+    return outline
+
+
+def _grid_diagnostics(
+    layer: Layer, area: StudyArea, found: dict[str, int], outside: float, measure: str
+) -> dict[str, Any]:
+    notes = []
+    if found["coarse_time"]:
+        notes.append(
+            f"{found['coarse_time']:,} incidents are known only to the month or year: a datetime filter takes"
+            " them at its first instant"
+        )
+    if measure == "weight":
+        notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
+    return {
+        "study_area_source": area.source,
+        "study_area_cells": len(area.cells),
+        "isolated_parents": area.n_isolated_parents,
+        "isolated_rows": area.n_isolated_rows,
+        "rows": found["rows"],
+        "rows_selected": found["selected"],
+        "rows_without_time": found["without_time"],
+        "rows_with_coarse_time": found["coarse_time"],
+        "outside_study_area": outside,
+        "measure": measure,
+        "timezone": layer.timezone,
+        "first_time": layer.first_time.isoformat() if layer.first_time else None,
+        "last_time": layer.last_time.isoformat() if layer.last_time else None,
+        "notes": notes,
+    }
+
+
+def rate_of(count: npt.NDArray[Any], people: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return incidents per person; NaN where nobody lives."""
+    rate: npt.NDArray[np.float64] = np.full(len(people), np.nan)
+    np.divide(count, people, out=rate, where=people > 0)
+    return rate
+
+
+def whole_numbers(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Return integers where all values are whole."""
+    whole = values.astype(np.int64)
+    return whole if np.array_equal(whole, values) else values

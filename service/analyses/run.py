@@ -1,0 +1,36 @@
+"""The one call that runs any method."""
+
+from collections.abc import Callable
+
+from data.store import Store
+from models.errors import InvalidParameter
+from service.analyses.cells import cells_findings
+from service.analyses.findings import Findings, Progress
+from service.analyses.hotspots import hotspot_findings
+from service.analyses.provenance import layers_of
+from service.parameters import Inputs
+
+_RUNS: dict[str, Callable[..., Findings]] = {
+    "hotspots": hotspot_findings,
+    "cells": cells_findings,
+}
+
+
+def findings(
+    method: str,
+    store: Store,
+    inputs: Inputs,
+    *,
+    max_cells: int,
+    only: str | None = None,
+    progress: Progress = lambda _: None,
+) -> Findings:
+    """Run a method on what its inputs name, all of it as it is at one moment.
+
+    `only` names the one collection that is wanted; by default all are made.
+    """
+    if method not in _RUNS:
+        raise InvalidParameter(f"needed one of the methods {', '.join(_RUNS)}, got {method!r}")
+    with store.reading():
+        layers_of(store, inputs)
+        return _RUNS[method](store, inputs, max_cells=max_cells, only=only, progress=progress)
