@@ -1,4 +1,4 @@
-"""What the routes ask to be done: run a method, take in data, publish. Implemented in `service.store_use_cases`."""
+"""What the routes ask to be done: run a method, take in data, publish; see `service.store_use_cases`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
