@@ -1,7 +1,7 @@
 """Areas, lines and sites out of any raw source: geometry to WGS 84, repaired, and the books kept."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,58 +11,36 @@ from numpy.typing import NDArray
 
 from data import aliases
 from data.attributes import RowJson, spelled
-from data.columns import checked_mapping, named, position_columns
+from data.columns import checked_mapping, named
 from data.errors import MissingField
 from data.numbers import NumberStyle, is_null, number_style, numbers
 from data.observations import Observations
 from data.overlapping_areas import area_overlaps, n_rings
-from data.plan import WGS84, crs_name, empty_columns, is_geographic
-from data.positions import looks_like_position, shapes_from_text
+from data.plan import crs_name, empty_columns
 from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
 from data.readers.raw import RawChunk, RawFacts, RawReject, RawSource
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
-from spatial.coordinates import wgs84_geometries
-from spatial.errors import UnknownCrs
-from spatial.geometry import repaired
-from spatial.grid import are_valid, boundaries
-
-Shapes = NDArray[np.object_]
+from data.row_shapes import CODES, REASONS, ShapePlan, Shapes, judged_shapes, read_shapes, shape_plan
 
 #: Which geometries a kind can use: 0 point, 1/2/5 lines, 3/6 areas, 4 points; any where a kind is not named.
 _AREAS, _LINES = (3, 6), (1, 2, 5)
 _USABLE = {"boundary": _AREAS, "sewersheds": _AREAS, "roads": _LINES}
 _NOUNS = {"boundary": "an area", "sewersheds": "an area", "roads": "a line"}
 
-REASONS = {
-    "no_geometry": "a geometry is needed, the row has none",
-    "unreadable_geometry": "the geometry is not readable",
-    "not_finite": "finite coordinates are needed",
-    "out_of_range": "longitude within ±180 and latitude within ±90 are needed",
-    "wrong_geometry": "the geometry is of another kind than the layer needs",
-    "unusable_geometry": "nothing is left of the geometry after repair",
-}
-_CODES = ("", *REASONS)
-
 
 @dataclass
 class _FeaturePlan:
-    """Where geometry and fields come from; no `geometry` column means the format carries it."""
+    """Where geometry and fields come from."""
 
-    geometry: str | None
-    pair: tuple[str, str] | None
-    cell: str | None
-    crs: str
+    place: ShapePlan
     fields: dict[str, str]
     renamed: dict[str, str]
     style: NumberStyle
-    pair_style: NumberStyle
-    notes: list[str] = field(default_factory=list)
 
     @property
     def taken(self) -> set[str]:
         """The columns that do not go among the attributes under their own name."""
-        columns = {*self.fields.values(), *self.renamed.values(), *(self.pair or ())}
-        return columns | {c for c in (self.geometry, self.cell) if c}
+        return {*self.fields.values(), *self.renamed.values()} | self.place.columns
 
 
 class FeatureSource:
@@ -82,7 +60,7 @@ class FeatureSource:
         self.report = ReadReport(
             format=raw.facts.format,
             encoding=raw.facts.encoding,
-            crs=crs_name(self._plan.crs),
+            crs=crs_name(self._plan.place.crs),
             timezone=spec.timezone or "UTC",
             columns=_told(self._plan, spec.kind),
         )
@@ -107,32 +85,16 @@ class FeatureSource:
 
     def _shapes(self, chunk: RawChunk) -> tuple[Shapes, NDArray[np.int8]]:
         """Return repaired geometries in WGS 84 and what is wrong with each row."""
-        shapes, missing = _read_shapes(chunk, self._plan)
+        shapes, missing = read_shapes(chunk, self._plan.place)
         if self._kind == "sewersheds":
             self._count("geometry.rings", n_rings(shapes))
-        code = np.zeros(len(shapes), np.int8)
-        empty = shapely.is_empty(shapes)
-        _mark(code, missing | empty, "no_geometry")
-        _mark(code, shapely.is_missing(shapes), "unreadable_geometry")
-        good = np.flatnonzero(code == 0)
-        moved = wgs84_geometries(shapes[good], self._plan.crs)
-        _mark_at(code, good, ~_is_finite(moved), "not_finite")
-        _mark_at(code, good, ~_is_on_globe(moved), "out_of_range")
-        usable = _USABLE.get(self._kind)
-        if usable:
-            moved = _only_parts(moved, usable)
-            _mark_at(code, good, ~np.isin(shapely.get_type_id(moved), usable), "wrong_geometry")
-        sound = code[good] == 0
-        fixed, n_repaired = repaired(moved[sound])
-        self._count("geometry.repaired", n_repaired)
-        _mark_at(code, good[sound], shapely.is_empty(fixed) | shapely.is_missing(fixed), "unusable_geometry")
-        result = np.full(len(shapes), None, dtype=object)
-        result[good[sound]] = fixed
+        found = judged_shapes(shapes, missing, self._plan.place.crs, _USABLE.get(self._kind, ()))
+        self._count("geometry.repaired", found.n_repaired)
         if self._kind == "sewersheds":
-            kept = result[code == 0]
+            kept = found.shapes[found.code == 0]
             self._count("geometry.rings_kept", n_rings(kept))
             self._areas.append(kept)
-        return result, code
+        return found.shapes, found.code
 
     def _canonical(self, chunk: RawChunk, shapes: Shapes, good: NDArray[np.bool_]) -> pa.Table:
         table = chunk.table.filter(pa.array(good))
@@ -183,7 +145,7 @@ class FeatureSource:
             shapes = shapely.from_wkb(wkb, on_invalid="ignore")
             texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
         own = [
-            RawReject(int(chunk.rows[i]), _CODES[code[i]], self._words(_CODES[code[i]]), text or "")
+            RawReject(int(chunk.rows[i]), CODES[code[i]], self._words(CODES[code[i]]), text or "")
             for i, text in zip(bad, texts, strict=True)
         ]
         return reject_table([*own, *chunk.rejects])
@@ -201,7 +163,7 @@ class FeatureSource:
         report = self.report
         for name, number in (self._raw.facts.counts | self._seen.counts()).items():
             self._count(name, number)
-        report.notes += [*self._raw.facts.notes, *self._plan.notes]
+        report.notes += [*self._raw.facts.notes, *self._plan.place.notes]
         if n := report.counts.get("geometry.repaired"):
             report.notes.append(
                 f"{n:,} geometries were not valid (rings crossing and the like); they were repaired"
@@ -247,8 +209,14 @@ def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
         chosen["value"] = chosen.pop(value_name)
     free = [c for c in columns if c not in {part for parts in chosen.values() for part in parts}]
     empty = empty_columns(sample.table)
-    geometry, pair, cell = _place(sample, facts, chosen, free)
-    taken = {c for c in (geometry, *(pair or ()), cell) if c}
+    place = shape_plan(sample, facts, spec, chosen, free)
+    if place is None:
+        listed = ", ".join(facts.columns[:12]) + (" …" if len(facts.columns) > 12 else "")
+        raise MissingField(
+            f"{facts.name}: a geometry (WKT, coordinates or H3 cells) is needed, found {listed[:300]}; "
+            "name it with --map geometry=…"
+        )
+    taken = place.columns
     fields = {f: parts[0] for f, parts in chosen.items() if parts and f in aliases.FEATURE_FIELDS}
     wanted = {
         "id": aliases.FEATURE_ID,
@@ -257,7 +225,7 @@ def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
     }
     for name, names in wanted.items():
         # A cell is a good identity as well: only columns that another field holds are out.
-        out = taken - {cell} if name == "id" and cell else taken
+        out = taken - {place.cell} if name == "id" and place.cell else taken
         if name not in chosen and (column := named(free, names, out, empty)):
             fields[name] = column
             taken.add(column)
@@ -267,148 +235,9 @@ def _plan(sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> _FeaturePlan:
             renamed[name] = column
             taken.add(column)
     style = number_style(sample.table[fields["value"]]) if "value" in fields else NumberStyle()
-    pair_style = NumberStyle()
-    if pair:
-        styles = [number_style(sample.table[c], degrees=True) for c in pair]
-        pair_style = NumberStyle(any(s.decimal_comma for s in styles))
-    plan = _FeaturePlan(geometry, pair, cell, WGS84, fields, renamed, style, pair_style)
-    plan.crs = _crs(plan, sample, facts, spec)
-    return plan
-
-
-def _place(
-    sample: RawChunk, facts: RawFacts, chosen: dict[str, list[str]], free: list[str]
-) -> tuple[str | None, tuple[str, str] | None, str | None]:
-    """Return the column of geometries, the pair of coordinates or the cells; none for the file's own."""
-    pairs, planar, geometries = position_columns(free, chosen)
-    mapped = any(chosen.get(f) for f in ("geometry", "lng", "x", "cell"))
-    if sample.geometry is not None and not mapped:
-        return None, None, None
-    if chosen.get("cell"):
-        return None, None, chosen["cell"][0]
-    texts = [c for c in geometries if chosen.get("geometry") or looks_like_position(sample.table[c])]
-    if texts:
-        return texts[0], None, None
-    cell = next((c for c in free if _holds_cells(sample.table[c])), None) if "cell" not in chosen else None
-    if cell and not (chosen.get("lng") or chosen.get("x")):
-        return None, None, cell
-    for pair in [*pairs, *planar]:
-        return None, pair, None
-    listed = ", ".join(facts.columns[:12]) + (" …" if len(facts.columns) > 12 else "")
-    raise MissingField(
-        f"{facts.name}: a geometry (WKT, coordinates or H3 cells) is needed, found {listed[:300]}; "
-        "name it with --map geometry=…"
-    )
-
-
-def _holds_cells(column: pa.ChunkedArray) -> bool:
-    """Return whether a column of text holds H3 cells."""
-    if not pa.types.is_string(column.type):
-        return False
-    head = column.drop_null().slice(0, 200)
-    looks = pc.match_substring_regex(head, r"^8[0-9a-fA-F]{14}$")
-    return len(head) > 0 and bool(pc.all(looks).as_py()) and bool(are_valid(_cells(head)).all())
-
-
-def _cells(column: pa.ChunkedArray) -> NDArray[np.uint64]:
-    texts = pc.if_else(pc.match_substring_regex(column, r"^[0-9a-fA-F]{15}$"), column, pa.scalar("0"))
-    return np.array([int(t or "0", 16) for t in texts.to_pylist()], dtype=np.uint64)
-
-
-def _crs(plan: _FeaturePlan, sample: RawChunk, facts: RawFacts, spec: IngestSpec) -> str:
-    if plan.cell:
-        return WGS84
-    own = facts.crs if plan.geometry is None and plan.pair is None else None
-    if spec.crs is not None:
-        is_geographic(spec.crs)
-        if own and crs_name(own) != crs_name(spec.crs):
-            plan.notes.append(f"--crs {spec.crs} was taken instead of the file's own {crs_name(own)}")
-        return spec.crs
-    if own:
-        return own
-    shapes, _ = _read_shapes(sample, plan)
-    bounds = shapely.bounds(shapes)
-    finite = bounds[np.isfinite(bounds).all(axis=1)]
-    if len(finite) and (np.abs(finite) > 360).any(axis=1).mean() > 0.5:
-        x, y = finite[:, 0], finite[:, 1]
-        raise UnknownCrs(
-            f"{facts.name}: degrees or a named reference system are needed, got x from {x.min():.7g} to "
-            f"{x.max():.7g} and y from {y.min():.7g} to {y.max():.7g}; say which with --crs EPSG:…"
-        )
-    return WGS84
-
-
-def _read_shapes(chunk: RawChunk, plan: _FeaturePlan) -> tuple[Shapes, NDArray[np.bool_]]:
-    """Return geometries as they came, and where there is none."""
-    if plan.cell:
-        return _cell_shapes(as_text(chunk.table[plan.cell]))
-    if plan.pair:
-        x, y = (numbers(chunk.table[c], plan.pair_style) for c in plan.pair)
-        shapes = np.asarray(shapely.points(x.values, y.values), dtype=object)
-        bad = x.is_unreadable | y.is_unreadable
-        shapes[bad] = None
-        return shapes, x.is_missing | y.is_missing
-    if plan.geometry:
-        return shapes_from_text(chunk.table[plan.geometry])
-    if chunk.geometry is None:
-        raise MissingField("a geometry is needed, the layer has none")
-    missing = np.array(pc.is_null(chunk.geometry).to_numpy(zero_copy_only=False), dtype=np.bool_)
-    values = chunk.geometry.to_numpy(zero_copy_only=False)
-    return np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object), missing
-
-
-def _cell_shapes(column: pa.ChunkedArray) -> tuple[Shapes, NDArray[np.bool_]]:
-    cells = _cells(column)
-    known = are_valid(cells)
-    shapes = np.full(len(cells), None, dtype=object)
-    shapes[known] = boundaries(cells[known])
-    return shapes, np.array(pc.is_null(column).to_numpy(), dtype=np.bool_)
-
-
-def _is_finite(shapes: Shapes) -> NDArray[np.bool_]:
-    points, of_shape = shapely.get_coordinates(shapes, return_index=True)
-    result = np.ones(len(shapes), np.bool_)
-    result[of_shape[~np.isfinite(points).all(axis=1)]] = False
-    return result
-
-
-def _is_on_globe(shapes: Shapes) -> NDArray[np.bool_]:
-    west, south, east, north = shapely.bounds(shapes).T
-    # Half a millionth of a degree is what projections lose at the edge of the world.
-    slack = 5e-7
-    with np.errstate(invalid="ignore"):
-        return np.asarray(
-            (west >= -180 - slack) & (east <= 180 + slack) & (south >= -90 - slack) & (north <= 90 + slack),
-            dtype=np.bool_,
-        )
-
-
-def _only_parts(shapes: Shapes, usable: tuple[int, ...]) -> Shapes:
-    """Return collections reduced to the parts that the layer can use; the rest as it is."""
-    result = shapes.copy()
-    for row in np.flatnonzero(shapely.get_type_id(shapes) == 7):
-        parts = shapely.get_parts(shapes[row])
-        fitting = parts[np.isin(shapely.get_type_id(parts), usable)]
-        if len(fitting):
-            result[row] = shapely.union_all(fitting)
-    return result
-
-
-def _mark(code: NDArray[np.int8], where: NDArray[np.bool_], reason: str) -> None:
-    code[(code == 0) & where] = _CODES.index(reason)
-
-
-def _mark_at(code: NDArray[np.int8], rows: NDArray[np.int64], where: NDArray[np.bool_], reason: str) -> None:
-    chosen = rows[where]
-    code[chosen[code[chosen] == 0]] = _CODES.index(reason)
+    return _FeaturePlan(place, fields, renamed, style)
 
 
 def _told(plan: _FeaturePlan, kind: str) -> dict[str, str]:
     result = {aliases.VALUE_NAME.get(kind, f) if f == "value" else f: c for f, c in plan.fields.items()}
-    if plan.pair:
-        result["lng"], result["lat"] = plan.pair
-    elif plan.cell:
-        result["cell"] = plan.cell
-    else:
-        result["geometry"] = plan.geometry or "(geometry)"
-    return result | plan.renamed
+    return result | plan.place.recognised() | plan.renamed

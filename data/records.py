@@ -77,8 +77,8 @@ SAMPLE_SCHEMA = pa.schema(
 #: One row per area, cell or code of a broadband table. One of `geometry` (WKB), `cell` (H3 at the table's own
 #: resolution) and `code` (a county, zip, tract … as digits) says where the row lies; the other two are null.
 #: `locations`, `served`, `underserved` and `unserved` count homes and businesses (or households); null where
-#: the table does not tell. `margin` is the 90 % margin of error of `unserved`; where the table has shares only,
-#: of the share. `share_served` lies within 0–1. `source` says by which table or rules the counts were made.
+#: the table does not tell. `margin` is the margin of error (90 %) of `unserved`; in a table of shares, of
+#: the share. `share_served` lies within 0–1. `source` says by which table or rules the counts were made.
 COVERAGE_SCHEMA = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),
