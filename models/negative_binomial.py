@@ -161,8 +161,8 @@ def sum_tail(
     e, known = np.asarray(expected, dtype=np.float64), np.asarray(two_moment, dtype=np.float64)
     x = np.asarray(observed, dtype=np.float64) + (-0.5 if is_upper else 0.5)
     mean, squares = e.sum(axis=1), np.einsum("ij,ij->i", e, e)
-    base = _lugannani_rice(x, *_base_saddlepoint(x, mean, phi * squares / mean**2), is_upper)
-    found = _lugannani_rice(x, *_saddlepoint(x, e, phi), is_upper)
+    base = lugannani_rice(x, *_base_saddlepoint(x, mean, phi * squares / mean**2), is_upper)
+    found = lugannani_rice(x, *_saddlepoint(x, e, phi), is_upper)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         corrected = np.where((base > 0) & (known > 0), found * (known / base), found)
     is_answer = np.isfinite(corrected) & (corrected >= 0)
@@ -200,7 +200,7 @@ def _base_saddlepoint(x: Floats, mean: Floats, phi: Floats) -> tuple[Floats, Flo
     return np.log(u), -np.log1p(-phi * mean * (u - 1)) / phi, x * (1 + phi * x)
 
 
-def _lugannani_rice(x: Floats, t: Floats, k: Floats, curvature: Floats, is_upper: bool) -> Floats:
+def lugannani_rice(x: Floats, t: Floats, k: Floats, curvature: Floats, is_upper: bool) -> Floats:
     """Return the tail beyond x, with the second continuity correction; NaN next to the mean."""
     w = np.sign(t) * np.sqrt(np.maximum(2 * (t * x - k), 0))
     u = 2 * np.sinh(t / 2) * np.sqrt(curvature)
