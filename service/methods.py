@@ -31,9 +31,10 @@ METHODS: dict[str, Method] = {
     ),
     "cells": Method(
         CellsInputs,
-        "2",
+        "3",
         "Cells",
-        "Every cell of the study area with its incidents, in all and by category; zeros included.",
+        "Every cell of the study area with the incidents of each layer, in all and by category, its people"
+        " and rates; zeros included.",
     ),
 }
 

@@ -117,9 +117,6 @@ class IncidentInputs(GridInputs, LayerInputs):
     population: _Text | None = None
     """Id of a population layer: expected counts follow the people, and so does the study area by default."""
 
-    significant: bool = False
-    """Return only cells whose class is hot or cold."""
-
     @field_validator("datetime")
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
@@ -159,6 +156,9 @@ class HotspotInputs(IncidentInputs):
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed of the random numbers, where any are drawn."""
 
+    significant: bool = False
+    """Return only cells whose class is hot or cold."""
+
     roads: _Text | None = None
     """Id of a roads layer: streets that name the areas."""
 
@@ -168,6 +168,94 @@ class HotspotInputs(IncidentInputs):
 
 class CellsInputs(IncidentInputs):
     """Inputs of `cells`."""
+
+    LAYER_KINDS = {
+        "layer": ("incidents",),
+        "incidents": ("incidents",),
+        "boundary": ("boundary",),
+        "population": ("population",),
+    }
+
+    incidents: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Ids of further incident layers, each with its own columns; `category` selects from `layer` alone."""
+
+    def incident_layers(self) -> list[str]:
+        """Return the layer and the further ones, each once."""
+        return list(dict.fromkeys([self.layer, *self.incidents]))
+
+
+class SurveillanceInputs(LayerInputs):
+    """Inputs of `surveillance`."""
+
+    LAYER_KINDS = {"layer": ("samples",), "sewersheds": ("sewersheds",)}
+
+    sewersheds: _Text | None = None
+    """Id of a sewershed layer: its polygons carry the findings, its population completes the samples'."""
+
+    analyte: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Analytes to watch; all of the layer by default. Case and blanks do not count."""
+
+    datetime: str | None = None
+    """RFC 3339 interval (a/b, a/.., ../b) or date: selects samples by start; dates are local days."""
+
+    method: Literal[
+        "moderated", "prediction", "robust", "farrington", "ears-c1", "ears-c2", "ears-c3"
+    ] = "moderated"
+    """How the latest campaign is judged: a t prediction interval, with variances that inform each other
+    (moderated) or not (prediction), median and median deviation (robust), a line in time (farrington), EARS."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """False discovery rate of the alarms."""
+
+    side: Literal["hot", "cold", "both"] = "hot"
+    """Whether rises, falls or either raise an alarm."""
+
+    measure: Literal["auto", "load", "concentration"] = "auto"
+    """What is tested: the load for 1,000 people where at least 80 % of a series have one, or always, or never."""
+
+    nondetect: Literal["limit/sqrt2", "limit/2", "limit"] = "limit/sqrt2"
+    """What stands for a value below its limit."""
+
+    correction: Literal["analyte", "all"] = "analyte"
+    """Series over which q is computed: those of one analyte, or all."""
+
+    min_baseline: int = Field(default=8, ge=3, le=1000)
+    """Fewest campaigns of a baseline (EARS has 7 by its definition)."""
+
+    guard: int = Field(default=2, ge=0, le=100)
+    """Campaigns just before the latest that its baseline leaves out."""
+
+    lookback_days: int = Field(default=730, ge=1, le=36_525)
+    """How far back baseline, trend and activity level look."""
+
+    trend_campaigns: int = Field(default=8, ge=5, le=1000)
+    """Latest campaigns in the trend."""
+
+    gap_days: int = Field(default=2, ge=1, le=365)
+    """Days without a sample that end a campaign."""
+
+    max_days: int = Field(default=7, ge=1, le=366)
+    """Longest campaign: samples without such a gap are cut after so many days."""
+
+    stale_days: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Days behind the newest sample of the layer after which a series is stale and raises no alarm; auto:
+    twice its usual interval, 14 or more."""
+
+    exclude_quality: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Values of the samples' quality to leave out."""
+
+    significant: bool = False
+    """Return only series with an alarm."""
+
+    output: Literal["alerts", "series"] = "alerts"
+    """The latest state of every series, or every sample with its campaign and limit."""
+
+    @field_validator("datetime")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_datetime(text)
+        return text
 
 
 def instants(text: str | None, timezone: str) -> tuple[datetime | None, datetime | None]:

@@ -1,5 +1,7 @@
-"""`cells`: the joined table, one row per cell of the study area."""
+"""`cells`: the joined table. Every input meets here, one row per cell of the study area."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,25 @@ import pyarrow as pa
 from data.engine import CellCounts, cell_counts
 from data.store import Layer, Store
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import gridded, whole_numbers
+from service.analyses.gridded import counted_into, rate_of, selection_of, study_area, whole_numbers
 from service.analyses.provenance import emberline_member, timestamp
-from service.layer_kinds import incident_layer
+from service.layer_kinds import layer_of_kind
 from service.parameters import CellsInputs
-from service.population import population_on
+from service.population import Population, population_on
 from spatial.grid import boundaries, hex_strings
+from spatial.study_area import StudyArea
+
+#: Categories of a layer that get a column of their own; the others are in its total.
+MAX_CATEGORIES = 100
+
+
+@dataclass
+class _Table:
+    """The columns so far, and what is to be told of them."""
+
+    columns: dict[str, Any]
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def cells_findings(
@@ -25,42 +40,83 @@ def cells_findings(
     only: str | None = None,
     progress: Progress = lambda _: None,
 ) -> Findings:
-    """Return the joined table: for each cell of the study area the incidents in all and by category."""
-    layer = incident_layer(store, inputs.layer)
-    progress("counting incidents by cell and category")
-    grid = gridded(store, layer, inputs, max_cells)
-    by_category = cell_counts(
-        store, layer, inputs.resolution, grid.selection, measures=("weight",), group="category"
+    """Return the joined table: incidents by layer and category, people, rates, wastewater, unserved homes."""
+    layers = [layer_of_kind(store, "layer", name, "incidents") for name in inputs.incident_layers()]
+    area = study_area(store, layers, inputs, max_cells)
+    names = hex_strings(area.cells)
+    people = population_on(store, inputs.population, area) if inputs.population else None
+    table = _Table(
+        {"h3": names, "population": np.full(len(names), np.nan) if people is None else people.people}
     )
-    people = population_on(store, inputs.population, grid.area) if inputs.population else None
-    columns: dict[str, Any] = {
-        "h3": hex_strings(grid.area.cells),
-        "population": np.full(len(grid.area.cells), np.nan) if people is None else people.people,
-        f"n_{layer.id}": grid.count,
-        **_category_columns(layer, grid.area.cells, by_category),
-    }
-    told = grid.diagnostics if people is None else {**grid.diagnostics, **people.diagnostics}
+    if people is not None:
+        table.diagnostics |= people.diagnostics
+    table.diagnostics |= {"study_area_source": area.source, "study_area_cells": len(area.cells)}
+    table.diagnostics["incidents"] = {}
+    for layer in layers:
+        progress(f"counting {layer.id} by cell and category")
+        _add_incidents(table, store, layer, inputs, area, people)
+    told = {**table.diagnostics, "notes": table.notes}
     emberline = emberline_member("cells", store, inputs, told)
-    finding = Finding("", "Cells", columns["h3"], boundaries(grid.area.cells), columns)
+    finding = Finding("", "Cells", names, boundaries(area.cells), table.columns)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})
 
 
+def _add_incidents(
+    table: _Table,
+    store: Store,
+    layer: Layer,
+    inputs: CellsInputs,
+    area: StudyArea,
+    people: Population | None,
+) -> None:
+    """Add a layer's number per cell, its rate, and one column per category."""
+    selection = selection_of(layer, inputs, categories=layer.id == inputs.layer)
+    counted = counted_into(store, layer, area, selection)
+    table.columns[f"n_{layer.id}"] = counted.count
+    if people is not None:
+        table.columns[f"rate_{layer.id}"] = rate_of(counted.count, people.people)
+    by_category = cell_counts(
+        store, layer, area.resolution, selection, measures=("weight",), group="category"
+    )
+    columns, n_further = _category_columns(layer, area.cells, by_category)
+    table.columns |= columns
+    if n_further:
+        table.notes.append(
+            f"{layer.id} has {n_further:,} categories beyond the {MAX_CATEGORIES} commonest:"
+            " they are in its total alone"
+        )
+    table.diagnostics["incidents"][layer.id] = _counts_told(counted.found, counted.measure, counted.outside)
+
+
+def _counts_told(found: Mapping[str, int], measure: str, outside: float) -> dict[str, Any]:
+    return {
+        "rows": found["rows"],
+        "rows_selected": found["selected"],
+        "rows_without_time": found["without_time"],
+        "outside_study_area": outside,
+        "measure": measure,
+    }
+
+
 def _category_columns(
-    layer: Layer, cells: npt.NDArray[np.uint64], counts: CellCounts, top: int = 100
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Return one column per category, the commonest first."""
+    layer: Layer, cells: npt.NDArray[np.uint64], counts: CellCounts
+) -> tuple[dict[str, npt.NDArray[Any]], int]:
+    """Return one column per category, the commonest first, and how many categories have none."""
     if counts.weight is None or counts.group is None:
-        return {}
+        return {}, 0
     labels = pa.array(counts.group).dictionary_encode()
     codes = labels.indices.fill_null(-1).to_numpy()
     words = labels.dictionary.to_pylist()
     total = np.bincount(codes[codes >= 0], counts.weight[codes >= 0], len(words))
+    # Sorted by code once, so that each category is a slice and not a pass over all rows.
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(words) + 1))
     columns = {}
-    for code in sorted(range(len(words)), key=lambda code: (-total[code], words[code]))[:top]:
-        mine = codes == code
+    for code in sorted(range(len(words)), key=lambda code: (-total[code], words[code]))[:MAX_CATEGORIES]:
+        mine = order[starts[code] : starts[code + 1]]
         place = np.minimum(np.searchsorted(cells, counts.cell[mine]), len(cells) - 1)
         inside = cells[place] == counts.cell[mine]
         values = np.zeros(len(cells))
         values[place[inside]] = counts.weight[mine][inside]
         columns[f"n_{layer.id}.{words[code]}"] = whole_numbers(values)
-    return columns
+    return columns, max(len(words) - MAX_CATEGORIES, 0)

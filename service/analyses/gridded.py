@@ -1,5 +1,6 @@
 """The study area of a question, with the incidents of a layer counted into it; zeros are data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,17 @@ from spatial.study_area import StudyArea, study_area_cut, study_area_from_data, 
 
 
 @dataclass(frozen=True)
+class Counted:
+    """Incidents of a layer by cell of a study area, and how they were taken."""
+
+    count: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    selection: Selection
+    measure: str
+    outside: float
+    found: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Grid:
     """The study area with the incidents of a layer counted into it."""
 
@@ -27,24 +39,32 @@ class Grid:
 
 def gridded(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) -> Grid:
     """Count the selected incidents into the study area; zeros are data."""
+    area = study_area(store, [layer], inputs, max_cells)
+    counted = counted_into(store, layer, area, selection_of(layer, inputs))
+    diagnostics = _grid_diagnostics(layer, area, counted)
+    if not counted.found["selected"]:
+        diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
+    return Grid(area, counted.count, counted.selection, diagnostics)
+
+
+def selection_of(layer: Layer, inputs: IncidentInputs, *, categories: bool = True) -> Selection:
+    """Return which incidents of a layer the inputs select; dates are days of the layer's timezone."""
     start, end = instants(inputs.datetime, layer.timezone)
-    selection = Selection(start, end, tuple(inputs.category), inputs.bbox)
+    return Selection(start, end, tuple(inputs.category) if categories else (), inputs.bbox)
+
+
+def counted_into(store: Store, layer: Layer, area: StudyArea, selection: Selection) -> Counted:
+    """Count the selected incidents of a layer into the cells of a study area."""
     found = totals(store, layer, selection)
-    weighted = found.pop("fractional_weight") > 0
-    measure = "weight" if weighted else "count"
-    chosen = cell_counts(store, layer, inputs.resolution, selection, measures=(measure,))
-    area = _study_area(store, layer, inputs, max_cells)
+    measure = "weight" if found.pop("fractional_weight") > 0 else "count"
+    chosen = cell_counts(store, layer, area.resolution, selection, measures=(measure,))
     values = whole_numbers(chosen.weight) if chosen.weight is not None else chosen.count
     position = np.searchsorted(area.cells, chosen.cell)
     position = np.minimum(position, len(area.cells) - 1)
     inside = area.cells[position] == chosen.cell
     count = np.zeros(len(area.cells), dtype=values.dtype)
     count[position[inside]] = values[inside]
-    outside = values[~inside].sum().item()
-    diagnostics = _grid_diagnostics(layer, area, found, outside, measure)
-    if not found["selected"]:
-        diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
-    return Grid(area, count, selection, diagnostics)
+    return Counted(count, selection, measure, values[~inside].sum().item(), found)
 
 
 def _nothing_selected(store: Store, layer: Layer, inputs: IncidentInputs) -> str:
@@ -56,8 +76,8 @@ def _nothing_selected(store: Store, layer: Layer, inputs: IncidentInputs) -> str
     return f"no incident is selected by category {asked}: every cell is zero (commonest categories: {known})"
 
 
-def _study_area(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) -> StudyArea:
-    """Return the boundary's cells, else the population's, else those that the layer's rows span.
+def study_area(store: Store, layers: Sequence[Layer], inputs: IncidentInputs, max_cells: int) -> StudyArea:
+    """Return the boundary's cells, else the population's, else those that the layers' rows span.
 
     Which rows are selected does not change the area.
     """
@@ -67,8 +87,10 @@ def _study_area(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: i
     elif inputs.population:
         area = population_area(store, inputs.population, inputs.resolution, max_cells)
     else:
-        every = cell_counts(store, layer, inputs.resolution)
-        area = study_area_from_data(every.cell, every.count, inputs.resolution, max_cells)
+        every = [cell_counts(store, layer, inputs.resolution) for layer in layers]
+        cells, place = np.unique(np.concatenate([one.cell for one in every]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([one.count for one in every]), len(cells))
+        area = study_area_from_data(cells, counts.astype(np.int64), inputs.resolution, max_cells)
     return study_area_cut(area, inputs.bbox) if inputs.bbox else area
 
 
@@ -81,16 +103,15 @@ def boundary_outline(store: Store, layer_id: str) -> shapely.Geometry:
     return outline
 
 
-def _grid_diagnostics(
-    layer: Layer, area: StudyArea, found: dict[str, int], outside: float, measure: str
-) -> dict[str, Any]:
+def _grid_diagnostics(layer: Layer, area: StudyArea, counted: Counted) -> dict[str, Any]:
+    found = counted.found
     notes = []
     if found["coarse_time"]:
         notes.append(
             f"{found['coarse_time']:,} incidents are known only to the month or year: a datetime filter takes"
             " them at its first instant"
         )
-    if measure == "weight":
+    if counted.measure == "weight":
         notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
     return {
         "study_area_source": area.source,
@@ -101,8 +122,8 @@ def _grid_diagnostics(
         "rows_selected": found["selected"],
         "rows_without_time": found["without_time"],
         "rows_with_coarse_time": found["coarse_time"],
-        "outside_study_area": outside,
-        "measure": measure,
+        "outside_study_area": counted.outside,
+        "measure": counted.measure,
         "timezone": layer.timezone,
         "first_time": layer.first_time.isoformat() if layer.first_time else None,
         "last_time": layer.last_time.isoformat() if layer.last_time else None,
