@@ -287,12 +287,12 @@ def _state(found: Campaigns, rows: Integers, question: _Question) -> _State:
     if len(base) < question.needed:
         return replace(state, reasons=[_too_few(question, len(rows)), *reasons])
     prediction = baseline_of(question.method, found.day[base], y[base], float(found.day[last]))
-    why = _why_rank(prediction, limit[base])
+    why = why_rank(prediction, limit[base])
     return replace(
         state,
         reasons=[*([] if np.isnan(limit[last]) else [_BELOW]), *([why] if why else []), *reasons],
         prediction=prediction,
-        extra_variance=_extra_variance(found, base, last),
+        extra_variance=extra_variance(found, base, last),
         rank_p=_rank_p(float(y[last]), float(limit[last]), y[base], limit[base]) if why else None,
         c3=c3_statistics(y[rows]) if question.method == "c3" else (np.nan, np.nan),
         activity_level=np.nan if why else _activity_level(float(y[last]), y[rows[:-1]]),
@@ -305,8 +305,8 @@ def _too_few(question: _Question, n: int) -> str:
     return f"{total} campaigns within {question.lookback_days} days needed ({parts}), got {n}"
 
 
-def _why_rank(prediction: Baseline, limit: Floats) -> str:
-    """Return why the t law cannot judge, or nothing."""
+def why_rank(prediction: Baseline, limit: Floats) -> str:
+    """Return why the t law cannot judge a campaign by this baseline, with its limits; "" where it can."""
     n, n_below = len(limit), int(np.count_nonzero(~np.isnan(limit)))
     least = f"p by rank, {1 / (n + 1):.2g} or more"
     if 2 * n_below > n:
@@ -328,8 +328,8 @@ def _rank_p(latest: float, latest_limit: float, y: Floats, limit: Floats) -> tup
     return p_hot, (1 + n_not_over) / (n + 1)
 
 
-def _extra_variance(found: Campaigns, base: Integers, last: int) -> float:
-    """Return the variance that the latest campaign has by having fewer days than those of the baseline."""
+def extra_variance(found: Campaigns, base: Integers, last: int) -> float:
+    """Return the variance that a campaign has by having fewer days than those of its baseline (log scale)."""
     free = found.n_days[base] - 1
     if not free.sum():
         return 0.0

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.errors import InvalidInputs
-from service.parameters import CellsInputs, HotspotInputs, Inputs
+from service.parameters import CellsInputs, HotspotInputs, Inputs, SurveillanceInputs
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ METHODS: dict[str, Method] = {
         "Cells",
         "Every cell of the study area with the incidents of each layer, in all and by category, its people"
         " and rates; zeros included.",
+    ),
+    "surveillance": Method(
+        SurveillanceInputs,
+        "1",
+        "Wastewater surveillance",
+        "The latest campaign of every analyte in every sewershed against its own history, on the log scale:"
+        " alarm with the false discovery rate over the sewersheds, trend, activity level. Too few samples or"
+        " stale ones give no answer, with the reason.",
     ),
 }
 

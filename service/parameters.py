@@ -198,11 +198,11 @@ class SurveillanceInputs(LayerInputs):
     datetime: str | None = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects samples by start; dates are local days."""
 
-    method: Literal[
-        "moderated", "prediction", "robust", "farrington", "ears-c1", "ears-c2", "ears-c3"
-    ] = "moderated"
-    """How the latest campaign is judged: a t prediction interval, with variances that inform each other
-    (moderated) or not (prediction), median and median deviation (robust), a line in time (farrington), EARS."""
+    method: Literal["moderated", "prediction", "robust", "farrington", "ears-c1", "ears-c2", "ears-c3"] = (
+        "moderated"
+    )
+    """How the latest campaign is judged: t prediction interval, with variances that inform each other
+    (moderated) or not (prediction); median and median deviation (robust); line in time (farrington); EARS."""
 
     alpha: float = Field(default=0.05, gt=0, le=0.5)
     """False discovery rate of the alarms."""
@@ -211,7 +211,7 @@ class SurveillanceInputs(LayerInputs):
     """Whether rises, falls or either raise an alarm."""
 
     measure: Literal["auto", "load", "concentration"] = "auto"
-    """What is tested: the load for 1,000 people where at least 80 % of a series have one, or always, or never."""
+    """What is tested; auto: the load for 1,000 people where at least 80 % of a series' samples have one."""
 
     nondetect: Literal["limit/sqrt2", "limit/2", "limit"] = "limit/sqrt2"
     """What stands for a value below its limit."""

@@ -54,20 +54,29 @@ def joined_sewersheds(store: Store, layer_id: str, sampled: Sequence[str]) -> Jo
 
     A name is looked for among the ids, then the names, then the other columns of the layer: as it stands,
     then without regard to case, blanks and hyphens, then without leading zeros. Where a name fits several
-    sewersheds it fits none. Findings call the sewersheds as most samples do: by id, name or another column.
+    sewersheds it fits none of them. Findings call the sewersheds as most samples do: by id, name or another
+    column.
     """
     polygons = _polygons(store, layer_id)
     columns = {"id": polygons.ids, "name": polygons.names} | _further(polygons)
-    named = {text: _found(text, columns) for text in sampled}
-    used = [where[0] for where in named.values() if where]
+    found = _found(sampled, columns)
+    used = [where.column for where in found.values()]
     keyed_by = max(dict.fromkeys(used), key=used.count) if used else "name"
     keys = [_key(columns, keyed_by, row) for row in range(len(polygons.ids))]
     sewersheds = _merged(polygons, keys)
     place = {key: number for number, key in enumerate(sewersheds.keys)}
-    # What was found by several rows of one sewershed is one place.
-    return Joined(
-        sewersheds, {text: place[keys[where[1]]] if where else None for text, where in named.items()}
-    )
+    place_of: dict[str, int | None] = dict.fromkeys(sampled)
+    for text, where in found.items():
+        # Rows of one value are the parts of one sewershed only where that value is what it is called.
+        if len({keys[row] for row in where.rows}) == 1:
+            place_of[text] = place[keys[where.rows[0]]]
+    return Joined(sewersheds, place_of)
+
+
+@dataclass(frozen=True)
+class _Where:
+    column: str
+    rows: list[int]
 
 
 def _polygons(store: Store, layer_id: str) -> _Polygons:
@@ -87,16 +96,21 @@ def _further(polygons: _Polygons) -> dict[str, list[str | None]]:
     return {f"attribute {name}": [one.get(name) for one in polygons.attributes] for name in names}
 
 
-def _found(text: str, columns: dict[str, list[str | None]]) -> tuple[str, int] | None:
-    """Return column and row of the sewershed that a name means; None where none or several fit."""
+def _found(sampled: Sequence[str], columns: dict[str, list[str | None]]) -> dict[str, _Where]:
+    """Return the rows of the layer that each name means; none for a name that nothing or too much fits."""
+    found: dict[str, _Where] = {}
     for spelling in (str, _plain, _without_zeros):
-        wanted = spelling(text)
         for column, values in columns.items():
-            rows = [row for row, value in enumerate(values) if value and spelling(value) == wanted]
-            # Several rows of one value are the parts of one sewershed; of a column of attributes they are not.
-            if len(rows) == 1 or (rows and column == "name" and len({values[row] for row in rows}) == 1):
-                return column, rows[0]
-    return None
+            rows_of: dict[str, list[int]] = {}
+            for row, value in enumerate(values):
+                if value:
+                    rows_of.setdefault(spelling(value), []).append(row)
+            for text in sampled:
+                rows = rows_of.get(spelling(text), [])
+                is_one = len(rows) == 1 or (column == "name" and len({values[row] for row in rows}) == 1)
+                if text not in found and is_one:
+                    found[text] = _Where(column, rows)
+    return found
 
 
 def _plain(text: str) -> str:
@@ -131,7 +145,10 @@ def _merged(polygons: _Polygons, keys: Sequence[str]) -> Sewersheds:
     shapes[:] = [some[0] if len(some) == 1 else shapely.union_all(some) for some in parts]
     return Sewersheds(
         list(rows_of),
-        [next((polygons.names[row] for row in rows if polygons.names[row]), None) for rows in rows_of.values()],
+        [
+            next((polygons.names[row] for row in rows if polygons.names[row]), None)
+            for rows in rows_of.values()
+        ],
         np.array([_people(polygons.population[rows]) for rows in rows_of.values()], dtype=float),
         shapes,
         notes,

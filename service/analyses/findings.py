@@ -17,7 +17,7 @@ class Finding:
     suffix: str
     title: str
     fids: list[str]
-    geometries: npt.NDArray[np.object_]
+    geometries: npt.NDArray[np.object_] | None
     columns: dict[str, Any]
     start: npt.NDArray[np.datetime64] | None = None
     end: npt.NDArray[np.datetime64] | None = None

@@ -1,0 +1,73 @@
+"""Whether a series still speaks of now: how often it is sampled, and how long it has been silent."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.campaigns import Campaigns
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Nobody can tell a late laboratory from a plant that stopped in less than this.
+LEAST_SILENCE_DAYS = 14
+_INTERVALS = 2
+_LOOK_BACK = 12
+_WITHOUT_ANY = 30.0
+
+
+def usual_interval_days(found: Campaigns, n_series: int) -> Floats:
+    """Return the median time between the starts of the last campaigns of every series.
+
+    Parameters
+    ----------
+    found : Campaigns
+    n_series : int
+        How many series there are.
+
+    Returns
+    -------
+    array, shape (n_series,)
+        Days, over the last 12 intervals at most. A series of one campaign, or none, gets the median of the
+        others; 30 where there is no other.
+
+    Examples
+    --------
+    >>> from models.campaigns import campaigns
+    >>> days = np.array(["2026-01-01", "2026-02-02", "2026-03-01", "2026-03-01"], dtype="datetime64[D]")
+    >>> usual_interval_days(campaigns([0, 0, 0, 1], days, [1, 1, 1, 1]), 3).tolist()
+    [29.5, 29.5, 29.5]
+    """
+    bounds = np.searchsorted(found.series, np.arange(n_series + 1))
+    own = np.full(n_series, np.nan)
+    for i in range(n_series):
+        starts = found.first_day[bounds[i] : bounds[i + 1]][-(_LOOK_BACK + 1) :]
+        if len(starts) > 1:
+            own[i] = float(np.median(np.diff(starts).astype(np.int64)))
+    usual = float(np.median(own[~np.isnan(own)])) if (~np.isnan(own)).any() else _WITHOUT_ANY
+    return np.where(np.isnan(own), usual, own)
+
+
+def longest_silence_days(interval_days: ArrayLike) -> Floats:
+    """Return the days after which a series sampled at this interval is stale: two intervals, 14 or more.
+
+    Examples
+    --------
+    >>> longest_silence_days([3, 7, 30]).tolist()
+    [14.0, 14.0, 60.0]
+    """
+    return np.maximum(_INTERVALS * np.asarray(interval_days, dtype=np.float64), LEAST_SILENCE_DAYS)
+
+
+def is_stale(last_day: ArrayLike, as_of: np.datetime64, silence_days: ArrayLike) -> Mask:
+    """Return which series ended more than `silence_days` before `as_of`; a series without any day is not.
+
+    Examples
+    --------
+    >>> last = np.array(["2026-03-01", "2025-12-01", "NaT"], dtype="datetime64[D]")
+    >>> is_stale(last, np.datetime64("2026-03-03"), [60, 60, 60]).tolist()
+    [False, True, False]
+    """
+    days = np.asarray(last_day, dtype="datetime64[D]")
+    silent = (as_of.astype("datetime64[D]") - days).astype(np.float64)
+    stale: Mask = ~np.isnat(days) & (silent > np.asarray(silence_days, dtype=np.float64))
+    return stale
