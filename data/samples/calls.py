@@ -7,7 +7,17 @@ from data.samples.dirt import Defects, Soiled, soiled
 from data.samples.export import Table, coordinate_texts
 from data.samples.layout import POLICE_STATION_PLAN, City, plan_to_metres, stream, to_lnglat
 from data.samples.people import Addresses, Blocks, nearest_addresses
-from data.samples.planted import OVERDOSE, Category, Events, drawn_events, plant_truth, plants_of
+from data.samples.planted import (
+    OVERDOSE,
+    RISES,
+    Category,
+    Events,
+    drawn_events,
+    plant_truth,
+    plants_of,
+    risen_events,
+    together,
+)
 from data.samples.rhythm import FIRE, MEDICAL, OFFICE, texts, without_skipped_hour
 from data.samples.rhythm import OVERDOSE as OVERDOSE_RHYTHM
 from data.samples.streets import Ints, Streets
@@ -64,16 +74,19 @@ def calls(
     lng, lat = to_lnglat(events.x, events.y)
     dirt = soiled(rng, place, lng, lat, events.time, DEFECTS, piled)
     table = _table(rng, net, doors, door, events, dirt)
+    risen, order = _with_risen(table, place, net, where, doors, events, dirt.order, stream(seed, "ems-rise"))
+    every = together([events, risen])
+    is_usable = np.concatenate([dirt.is_usable & ~piled, np.ones(len(risen.x), dtype=bool)])
     station = doors.tree.query(station_point())[1]
     truth: dict[str, object] = {
-        "rows": len(dirt.order), "distinct_rows": len(lng), "defects": dirt.counts,
+        "rows": len(order), "distinct_rows": len(lng) + len(risen.x), "defects": dirt.counts,
         "hotspots": [
-            plant_truth(plant, place, where, CATEGORIES, events, dirt.is_usable & ~piled)
-            for plant in plants_of("ems")
+            plant_truth(plant, place, where, CATEGORIES, every, is_usable)
+            for plant in (*plants_of("ems"), *RISES)
         ],
         "pile": pile_truth("ems", doors, int(station), events, dirt.is_usable),
     }  # fmt: skip
-    return table, dirt.order, truth
+    return table, order, truth
 
 
 def station_point() -> NDArray[np.float64]:
@@ -110,8 +123,47 @@ def address_texts(net: Streets, doors: Addresses, door: Ints) -> list[object]:
     return [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
 
 
+def _with_risen(
+    table: Table,
+    place: City,
+    net: Streets,
+    where: Blocks,
+    doors: Addresses,
+    events: Events,
+    order: Ints,
+    rng: np.random.Generator,
+) -> tuple[Events, Ints]:
+    """Add the calls of a late rise to a table, and their places in the file; the other rows stay as they are.
+
+    They are without defects, and numbered from 900001 on as the dispatch centre numbers a neighbour's calls.
+    """
+    drawn = risen_events(rng, place, where, CATEGORIES, RISES)
+    door = nearest_addresses(doors, drawn.x, drawn.y)
+    risen = Events(doors.x[door], doors.y[door], drawn.time, drawn.category, drawn.plant)
+    lng, lat = to_lnglat(risen.x, risen.y)
+    n, n_before = len(risen.x), len(events.x)
+    sound = Soiled(
+        lng, lat, risen.time, np.ones(n, dtype=bool), np.arange(n), {},
+        {"trailing_dash": np.empty(0, dtype=np.int64)},
+    )  # fmt: skip
+    added = _table(rng, net, doors, door, risen, sound, 900_001)
+    for name, values in added.items():
+        table[name].extend(values)
+    originals = np.full(n_before + 1, len(order))
+    # Copies stand after their originals: written backwards, the first place of a row is what stays.
+    originals[order[::-1]] = np.arange(len(order))[::-1]
+    places = originals[np.searchsorted(events.time, risen.time, side="right")]
+    return risen, np.insert(order, places, n_before + np.arange(n))
+
+
 def _table(
-    rng: np.random.Generator, net: Streets, doors: Addresses, door: Ints, events: Events, dirt: Soiled
+    rng: np.random.Generator,
+    net: Streets,
+    doors: Addresses,
+    door: Ints,
+    events: Events,
+    dirt: Soiled,
+    first_number: int = 1,
 ) -> Table:
     n = len(door)
     label = np.array([category.label for category in CATEGORIES], dtype=object)[events.category]
@@ -119,7 +171,7 @@ def _table(
     dispatched = without_skipped_hour(dirt.time + rng.gamma(3.0, 22.0, n).astype(int))
     on_scene = without_skipped_hour(dispatched + 60 + rng.gamma(6.0, 55.0, n).astype(int))
     year = np.datetime_as_string(events.time.astype("datetime64[s]"), unit="Y").astype(object)
-    serial = np.strings.zfill(np.arange(1, n + 1).astype(str), 6).astype(object)
+    serial = np.strings.zfill((first_number + np.arange(n)).astype(str), 6).astype(object)
     zone = 1 + (events.x > 0).astype(int) + 2 * (events.y > 0).astype(int)
     priority = np.array(["1", "2", "3"])[rng.choice(3, n, p=[0.35, 0.45, 0.2])]
     return {

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from data.samples import layout
+from data.samples.broadband import write_broadband
 from data.samples.calls import calls
 from data.samples.crashes import crashes
 from data.samples.export import geojson, write_csv, write_features, write_json
 from data.samples.layout import City, city
-from data.samples.people import Blocks, addresses, blocks
+from data.samples.people import Blocks, addresses, block_codes, blocks, housing_units
 from data.samples.requests import requests
+from data.samples.sewersheds import Sewersheds, sewersheds, sewersheds_truth, write_sewersheds
 from data.samples.streets import (
     CARRIAGEWAY_GAP_M,
     CLASS_NAMES,
@@ -27,6 +29,7 @@ from data.samples.streets import (
     Streets,
     streets,
 )
+from data.samples.wastewater import wastewater
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,20 @@ def write_city(directory: Path, *, seed: int = 1) -> CitySample:
     _write_boundary(sample["boundary"].path, place)
     _write_streets(sample["roads"].path, net)
     _write_blocks(sample["population"].path, where)
-    truths = {}
+    sheds = sewersheds(place, where)
+    write_sewersheds(sample["sewersheds"].path, sheds)
+    truths: dict[str, dict[str, object]] = {
+        "broadband": write_broadband(sample["broadband"].path, where, seed)
+    }
     for layer, (table, order, truth) in {
         "ems": calls(place, net, where, doors, seed),
         "crashes": crashes(place, net, doors, seed),
         "requests_311": requests(place, net, where, doors, seed),
+        "wastewater": wastewater(sheds, seed),
     }.items():
         write_csv(sample[layer].path, table, order)
         truths[layer] = truth
-    write_json(sample.truth, _truth(sample, place, net, where, truths), indent=True)
+    write_json(sample.truth, _truth(sample, place, net, where, sheds, truths), indent=True)
     return sample
 
 
@@ -104,6 +112,22 @@ def _files(directory: Path) -> dict[str, SampleFile]:
             mapping={"id": "service_request_id", "time": "requested_datetime", "lng": "long", "lat": "lat",
                      "category": "service_name"},
         ),
+        "sewersheds": SampleFile(
+            directory / "sewersheds.geojson", "sewersheds", f"{name}: sewersheds",
+            mapping={"id": "ID", "name": "NAME", "population": "POP_SERVED"},
+        ),
+        "wastewater": SampleFile(
+            directory / "wastewater.csv", "samples", f"{name}: opioids in wastewater",
+            mapping={"id": "Sample_ID", "sewershed": "Sewershed", "start": "Collection_Start",
+                     "end": "Collection_End", "analyte": "Analyte", "value": "Concentration", "unit": "Unit",
+                     "limit": "LOD", "flow": "Flow_MGD", "population": "Population_Served",
+                     "replicate": "Replicate", "quality": "QC_Flag"},
+        ),
+        "broadband": SampleFile(
+            directory / "broadband.geojson", "coverage", f"{name}: broadband by census block",
+            mapping={"id": "BLOCK_GEOID", "locations": "LOCATIONS", "served": "SERVED",
+                     "underserved": "UNDERSERVED", "unserved": "UNSERVED"},
+        ),
     }  # fmt: skip
 
 
@@ -132,25 +156,24 @@ def _write_streets(path: Path, net: Streets) -> None:
 
 
 def _write_blocks(path: Path, where: Blocks) -> None:
-    """Write census blocks with made-up 15-digit codes (state code 00 does not exist)."""
-    rows = [
-        {
-            "GEOID": f"00001{1 + i // 250:06d}{1000 + i % 250:04d}",
-            "population": int(n),
-            "housing_units": round(n / 2.55),
-        }
-        for i, n in enumerate(where.population.tolist())
+    """Write census blocks."""
+    facts = zip(block_codes(where), where.population.tolist(), housing_units(where), strict=True)
+    rows: list[dict[str, object]] = [
+        {"GEOID": code, "population": n, "housing_units": homes} for code, n, homes in facts
     ]
     write_features(path, list(zip(rows, where.polygon, strict=True)))
 
 
 def _truth(
-    sample: CitySample, place: City, net: Streets, where: Blocks, truths: dict[str, dict[str, object]]
+    sample: CitySample,
+    place: City,
+    net: Streets,
+    where: Blocks,
+    sheds: Sewersheds,
+    truths: dict[str, dict[str, object]],
 ) -> dict[str, object]:
     """Put the layers' truths together with what the city is."""
-    hotspots = [plant for truth in truths.values() for plant in _list(truth, "hotspots")]
-    piles = [truth["pile"] for truth in truths.values() if "pile" in truth]
-    counts = ("rows", "distinct_rows", "defects")
+    told = ("hotspots", "corridors", "decoys", "pile", "changes", "desert")
     return {
         "city": {
             "name": sample.name, "seed": sample.seed, "timezone": layout.TIMEZONE, "start": layout.START,
@@ -163,14 +186,24 @@ def _truth(
             {"id": key, "name": layout.DISTRICTS[key][0], "geometry": geojson(area)}
             for key, area in place.districts.items()
         ],
+        "sewersheds": sewersheds_truth(sheds),
         "layers": {
             "roads": _streets_truth(net),
             "population": {"rows": len(where.population)},
-            **{layer: {key: truth[key] for key in counts} for layer, truth in truths.items()},
+            "sewersheds": {"rows": len(sheds.id)},
+            **{
+                layer: {key: value for key, value in truth.items() if key not in told}
+                for layer, truth in truths.items()
+            },
         },
-        "hotspots": hotspots,
+        "hotspots": [plant for truth in truths.values() for plant in _list(truth, "hotspots")],
         "corridors": truths["crashes"]["corridors"],
-        "decoys": [*_list(truths["crashes"], "decoys"), *piles],
+        "decoys": [
+            *_list(truths["crashes"], "decoys"),
+            *(truth["pile"] for truth in truths.values() if "pile" in truth),
+        ],
+        "wastewater": truths["wastewater"]["changes"],
+        "deserts": [truths["broadband"]["desert"]],
     }  # fmt: skip
 
 

@@ -48,13 +48,16 @@ def geojson(geometry: BaseGeometry) -> dict[str, object]:
     """Return a line, polygon or multipolygon in degrees, rings as RFC 7946 wants them."""
     if geometry.geom_type == "LineString":
         return {"type": "LineString", "coordinates": _positions(geometry)}
-    parts: Sequence[shapely.Polygon] = shapely.get_parts(geometry).tolist()
-    rings = [
-        [_positions(ring) for ring in (part.exterior, *part.interiors)] for part in map(_oriented, parts)
-    ]
+    rings = [[_positions(ring) for ring in part] for part in rings_of(geometry)]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
     return {"type": "MultiPolygon", "coordinates": rings}
+
+
+def rings_of(geometry: BaseGeometry) -> list[list[BaseGeometry]]:
+    """Return the rings of each part of an area: the outline counter-clockwise, then its holes."""
+    parts: Sequence[shapely.Polygon] = shapely.get_parts(geometry).tolist()
+    return [[part.exterior, *part.interiors] for part in map(_oriented, parts)]
 
 
 def _oriented(polygon: shapely.Polygon) -> shapely.Polygon:

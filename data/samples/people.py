@@ -24,6 +24,7 @@ _SLIVER_M2 = 400.0
 _LOT_M = 20.0
 _SETBACK_M = 14.0
 _HOUSE_NUMBERS_PER_UNIT = 50
+_PEOPLE_PER_HOME = 2.55
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,16 @@ def blocks(place: City, seed: int) -> Blocks:
     weight = weight * np.where(kept, shapely.area(polygon), 0.0)
     people = rng.multinomial(POPULATION, weight / weight.sum())
     return Blocks(polygon[kept], people[kept], letter[kept])
+
+
+def block_codes(where: Blocks) -> list[str]:
+    """Return made-up 15-digit codes of the blocks (state code 00 does not exist)."""
+    return [f"00001{1 + i // 250:06d}{1000 + i % 250:04d}" for i in range(len(where.population))]
+
+
+def housing_units(where: Blocks) -> list[int]:
+    """Return the homes of each block."""
+    return [round(n / _PEOPLE_PER_HOME) for n in where.population.tolist()]
 
 
 def addresses(place: City, net: Streets) -> Addresses:

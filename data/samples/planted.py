@@ -4,6 +4,7 @@ A planted risk multiplies the expected number of some categories in an area over
 rest of the city stays at its even rate per inhabitant.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,6 +141,12 @@ PLANTS = (
           "fading", fading(4.0, "2024-01-01", "2024-10-01"), (28.0, 6.0), 800.0),
 )  # fmt: skip
 
+#: The calls that go with what rises in the wastewater of a sewershed. They have a stream of their own.
+RISES = (
+    Plant("ems-opioid-rise", "ems", "Overdoses of the last weeks in the sewershed whose wastewater alarms",
+          OVERDOSE, "new", new("2025-11-06", 36.0), (10.0, 30.0), 650.0),
+)  # fmt: skip
+
 
 def plants_of(layer: str) -> tuple[Plant, ...]:
     """Return the planted risks of a layer, in their fixed order."""
@@ -161,14 +168,31 @@ def drawn_events(
     index = np.repeat(np.arange(len(categories)), even)
     parts = [Events(x, y, np.concatenate(times), index, np.full(len(x), -1))]
     parts += [_excess(rng, place, where, categories, plants, i) for i in range(len(plants))]
-    events = Events(
+    events = together(parts)
+    return events.take(np.argsort(events.time, kind="stable"))
+
+
+def risen_events(
+    rng: np.random.Generator,
+    place: City,
+    where: Blocks,
+    categories: tuple[Category, ...],
+    plants: tuple[Plant, ...],
+) -> Events:
+    """Draw only the excess of some planted risks, in order of time."""
+    events = together([_excess(rng, place, where, categories, plants, i) for i in range(len(plants))])
+    return events.take(np.argsort(events.time, kind="stable"))
+
+
+def together(parts: Sequence[Events]) -> Events:
+    """Return events one part after another."""
+    return Events(
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.y for part in parts]),
         np.concatenate([part.time for part in parts]),
         np.concatenate([part.category for part in parts]),
         np.concatenate([part.plant for part in parts]),
     )
-    return events.take(np.argsort(events.time, kind="stable"))
 
 
 def plant_truth(

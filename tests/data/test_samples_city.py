@@ -18,10 +18,10 @@ from data.records import IngestSpec
 from data.samples import layout, rhythm
 from data.samples.city import CitySample, write_city
 from data.samples.crash_hotspots import SCENES
-from data.samples.planted import PLANTS
+from data.samples.planted import PLANTS, RISES
 
 INCIDENT_LAYERS = ("ems", "crashes", "requests_311")
-PLANTED = [plant.id for plant in PLANTS]
+PLANTED = [plant.id for plant in (*PLANTS, *RISES)]
 CRASH_PLANTS = [scene.plant.id for scene in SCENES]
 CORRIDORS = [f"corridor-{i}" for i in range(1, 5)]
 
@@ -475,6 +475,9 @@ def test_sample_says_how_to_ingest_each_file(sample: CitySample) -> None:
         "ems": "incidents",
         "crashes": "incidents",
         "requests_311": "incidents",
+        "sewersheds": "sewersheds",
+        "wastewater": "samples",
+        "broadband": "coverage",
     }
     assert all(file.path.exists() and file.timezone == "America/Denver" for file in sample.layers.values())
 
