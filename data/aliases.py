@@ -164,7 +164,6 @@ VALUE_NAME = {
     "sewersheds": "population",
     "roads": "aadt",
     "sites": "capacity",
-    "coverage": "locations",
 }
 
 #: Fields that are kept among the attributes, under these names whatever the file calls them.
@@ -178,13 +177,6 @@ FEATURE_EXTRAS: dict[str, dict[str, list[str]]] = {
         "level": "level zlevel layer elevationlevel zlev ebene".split(),
     },
     "sites": {"type": "type sitetype facilitytype category kind tipo typ amenity".split()},
-    "coverage": {
-        "served": ["served"],
-        "underserved": ["underserved"],
-        "unserved": ["unserved"],
-        "margin": ["margin", "moe", "marginoferror"],
-        "source": ["source"],
-    },
 }
 
 CELL = "cell h3 h3index h3cell h3id hexid idhex hex h3res8id h3res9id h309 h308 gridid".split()
@@ -208,6 +200,10 @@ KIND_NAME = {
         name sewershed sewershedname shedname sewershedid wwtp wwtpname plant plantname treatmentplant
         treatmentplantname facility facilityname catchmentname catchment samplelocation displayname
     """.split(),
+    "coverage": """
+        name areaname geographicareaname geographyname namelsad countyname tractname placename projarea
+        projectarea projectname exchangename exchange po poname streetname streetnam
+    """.split(),
 }
 
 #: Which number a kind's `value` is.
@@ -220,7 +216,6 @@ FEATURE_VALUE = {
     "sewersheds": "population populationserved popserved pop residents".split(),
     "roads": "aadt adt trafficvolume volume averagedailytraffic vmd tmd dtv".split(),
     "sites": "capacity beds seats kapazitaet capacidad capacidade capacite".split(),
-    "coverage": "locations units housingunits households".split(),
     "boundary": [],
 }
 
@@ -337,3 +332,93 @@ SAMPLE_SPECIMEN_ID = """
     sampleid sampleno samplenumber samplecode sampleidentifier samplename specimenid labid labsampleid
     activityidentifier probe probennummer
 """.split()
+
+#: Fields of a coverage table that hold numbers: counts first, then shares.
+COVERAGE_COUNTS = ("locations", "served", "underserved", "unserved")
+COVERAGE_SHARES = ("share_served", "share_unserved")
+
+#: Names of counts, best first. The census writes its variables as B28002_013E or as the path of their labels.
+COVERAGE_NUMBERS = {
+    "locations": """
+        locations servicelocations totallocations nlocations numlocations numberoflocations locationcount
+        totalservicelocations broadbandserviceablelocations bsl bsls totalbsl totalbsls totalsubscribers
+        b28002001e b28002001 s2801c01001e s2801c01001 estimatetotal estimatetotaltotalhouseholds
+        estimatetotalhouseholds totalhouseholds households nhouseholds hh totalhh totalunits units unitcount
+        housingunits totalhousingunits hu b25001001e b25001001 h1001n h0010001 homes totalhomes premises
+        totalpremises addresses totaladdresses dwellings totaldwellings total
+    """.split(),
+    "served": """
+        served servedlocations locationsserved nserved numserved numberserved totalserved servedunits
+        servedhouseholds servedbsl servedbsls withbroadband householdswithbroadband broadbandhouseholds
+        b28002004e b28002004 s2801c01014e s2801c01014
+        estimatetotalwithaninternetsubscriptionbroadbandofanytype
+        estimatetotaltotalhouseholdstypesofinternetsubscriptionswithaninternetsubscriptionofanytypebroadbandofanytype
+    """.split(),
+    "underserved": """
+        underserved underservedlocations locationsunderserved nunderserved numunderserved numberunderserved
+        totalunderserved underservedunits underservedhouseholds underservedbsl underservedbsls
+    """.split(),
+    "unserved": """
+        unserved unservedlocations locationsunserved nunserved numunserved numberunserved totalunserved
+        unservedunits unservedhouseholds unservedbsl unservedbsls b28002013e b28002013 s2801c01019e
+        s2801c01019 estimatetotalnointernetaccess
+        estimatetotaltotalhouseholdstypesofinternetsubscriptionswithoutaninternetsubscription
+        nointernet nointernetaccess withoutinternet withoutinternetaccess householdswithoutinternet
+        nobroadband withoutbroadband householdswithoutbroadband unservedormaybeunserved maybeunserved
+    """.split(),
+    "margin": """
+        margin moe marginoferror unservedmoe moeunserved unservedmargin b28002013m s2801c01019m
+        marginoferrortotalnointernetaccess
+        marginoferrortotaltotalhouseholdstypesofinternetsubscriptionswithoutaninternetsubscription
+        errorrange95 errorrange90 errorrange errorrangemae
+    """.split(),
+    "share_served": """
+        shareserved broadbandusage usage broadbandadoption adoption adoptionrate broadband broadbandaccess
+        withbroadband broadbandsubscription subscribed takerate broadbandavailabilityperfcc
+        broadbandavailability availability coverage
+    """.split(),
+    "share_unserved": "shareunserved nointernet nointernetaccess nobroadband withoutbroadband".split(),
+}
+
+#: A share says so in its name: by a sign or a word, which is no part of what it is a share of.
+SHARE_SIGNS = ("%",)
+SHARE_WORDS = "pct percent percentage perc pc share proportion prop fraction ratio rate".split()
+
+COVERAGE_SOURCE = "source datasource sourcename ruleset sourcetable".split()
+
+#: Ids of the tools with which broadband offices draw, before those of any feature.
+COVERAGE_ID = ["vetroid", *FEATURE_ID]
+
+#: Columns of census and postal codes by their level, finest first; the width of a whole code in digits.
+CODE_WIDTH = {"block": 15, "block group": 12, "tract": 11, "zip": 5, "county": 5}
+CODE_NAMES = {
+    "any": """
+        geoid geoid20 geoid10 geoidfq geoidfull geoid2 affgeoid geographyid fullgeoid censusid id2 code
+        areacode
+    """.split(),
+    "block": "blockgeoid blockfips censusblock censusblockid blockid blockcode block geoidblock".split(),
+    "block group": """
+        blockgroup blockgroupid blockgroupgeoid blockgroupfips bg bgid bggeoid bgfips blkgrp blkgrpid cbg
+        censusblockgroup censusblockgroupid geoidblockgroup
+    """.split(),
+    "tract": """
+        tract tractid tractgeoid tractfips tractcode censustract censustractid tractce geoidtract
+        censustractfips
+    """.split(),
+    "zip": """
+        zip zipcode zip5 zipcodes postalcode postcode zcta zcta5 zcta5ce zcta5ce10 zcta5ce20 zctacode zctaid
+        zctageoid
+    """.split(),
+    "county": """
+        countyfips countyid countycode countygeoid fips fipscode countyfipscode fipscounty fipscountycode
+        cofips stcofips stcountyfips stcnty geoidcounty countyno county
+    """.split(),
+}
+
+#: Parts of a code in columns of their own, with their widths, from the state down.
+CODE_PARTS = {
+    "state": (2, "statefp statefips statecode stfips stcode statefp20 statefp10 state".split()),
+    "county": (3, "countyfp countyfips countycode cofips countyfp20 countyfp10 county".split()),
+    "tract": (6, "tractce tractcode tractce20 tractce10 tract".split()),
+    "block group": (1, "blkgrpce blockgroup blkgrp bg blkgrpce20".split()),
+}

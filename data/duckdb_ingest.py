@@ -1,9 +1,9 @@
 """From clean batches to committed rows: staging, identity, equal rows, rejects.
 
 Identity of a row is its source id, else a digest of its content plus its ordinal among equal rows of the
-file; of a sample without one, a digest of its sewershed, analyte, start and replicate plus its ordinal among
-the rows of the file that share them. All of it happens in SQL on a temporary table, so that memory stays
-bounded; the caller holds the transaction.
+file. Of a sample without one it is a digest of its sewershed, analyte, start and replicate, of a row of
+coverage one of its place and source, plus its ordinal among the rows of the file that share them. All of it
+happens in SQL on a temporary table, so that memory stays bounded; the caller holds the transaction.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
 from data.duckdb_schema import IDENTITY_COLUMNS, row_columns
 from data.prefetch import prefetched
 from data.records import CleanSource
+from spatial.grid import boundaries, boundary_rings
 
 #: A column taken for the id without being mapped is not believed when more than this share of its rows
 #: repeats the id of a row with other content.
@@ -220,11 +222,28 @@ class StagedFile:
 
 
 def _with_boxes(rows: pa.Table) -> pa.Table:
-    """Add the box around each geometry, so that a box query needs no geometry engine."""
-    shapes = shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object))
-    for name, values in zip(BOX, shapely.bounds(shapes).reshape(-1, 4).T, strict=True):
-        rows = rows.append_column(name, pa.array(values, pa.float64()))
+    """Add the box around each geometry or cell, so that a box query needs no geometry engine."""
+    boxes = shapely.bounds(shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object)))
+    boxes = boxes.reshape(-1, 4)
+    if "cell" in rows.column_names:
+        cells = rows["cell"].fill_null(0).to_numpy().astype(np.uint64)
+        boxes[cells > 0] = _cell_boxes(cells[cells > 0])
+    for name, values in zip(BOX, boxes.T, strict=True):
+        rows = rows.append_column(name, pa.array(values, pa.float64(), mask=np.isnan(values)))
     return rows
+
+
+def _cell_boxes(cells: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return west, south, east and north of each cell."""
+    if not len(cells):
+        return np.zeros((0, 4))
+    corners, offsets = boundary_rings(cells)
+    lows = np.minimum.reduceat(corners, offsets[:-1])
+    highs = np.maximum.reduceat(corners, offsets[:-1])
+    boxes = np.hstack([lows, highs])
+    across = boxes[:, 2] - boxes[:, 0] > 180.0
+    boxes[across] = shapely.bounds(boundaries(cells[across])).reshape(-1, 4)
+    return boxes
 
 
 def _stage_ddl(kind: str) -> str:

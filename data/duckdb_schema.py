@@ -93,7 +93,10 @@ COVERAGE_COLUMNS = {
 }
 
 #: Columns that make the identity of a row without a source id; all of them where a kind is not named.
-IDENTITY_COLUMNS = {"samples": ("sewershed", "analyte", "start", "replicate")}
+IDENTITY_COLUMNS = {
+    "samples": ("sewershed", "analyte", "start", "replicate"),
+    "coverage": ("code", "cell", "geometry", "source"),
+}
 
 #: Columns that the store adds: place in the layer, identity, digest of identity and content, which ingest.
 OWN_COLUMNS = {"ordinal": "BIGINT", "id": "VARCHAR", "content": "UBIGINT", "ingest": "BIGINT"}

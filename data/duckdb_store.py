@@ -134,7 +134,8 @@ class DuckDBStore:
     def geometries(self, layer_id: str) -> pa.Table:
         """Return name, value and geometry (WKB) of a feature layer's rows, in their order."""
         layer = self.layer(layer_id)
-        return self.query(f"SELECT name, value, geometry FROM {layer.table} ORDER BY ordinal")
+        value = "locations AS value" if layer.kind == "coverage" else "value"
+        return self.query(f"SELECT name, {value}, geometry FROM {layer.table} ORDER BY ordinal")
 
     def rows(self, layer_id: str, columns: Sequence[str]) -> pa.Table:
         """Return some canonical columns of a layer's rows, and their ids as `id`, in their order."""

@@ -1,5 +1,6 @@
 """Where the rows of areas, lines and sites lie: the columns that say so, and their geometries in degrees."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -153,7 +154,7 @@ def judged_shapes(shapes: Shapes, missing: Flags, crs: str, usable: tuple[int, .
 def read_shapes(chunk: RawChunk, plan: ShapePlan) -> tuple[Shapes, Flags]:
     """Return geometries as they came, and where there is none."""
     if plan.cell:
-        return _cell_shapes(as_text(chunk.table[plan.cell]))
+        return _cell_shapes(chunk.table[plan.cell])
     if plan.pair:
         x, y = (numbers(chunk.table[c], plan.pair_style) for c in plan.pair)
         shapes = np.asarray(shapely.points(x.values, y.values), dtype=object)
@@ -204,19 +205,32 @@ def _holds_cells(column: pa.ChunkedArray) -> bool:
         return False
     head = column.drop_null().slice(0, 200)
     looks = pc.match_substring_regex(head, r"^8[0-9a-fA-F]{14}$")
-    return len(head) > 0 and bool(pc.all(looks).as_py()) and bool(are_valid(_cells(head)).all())
+    return len(head) > 0 and bool(pc.all(looks).as_py()) and bool((cells_of(head) > 0).all())
 
 
-def _cells(column: pa.ChunkedArray) -> NDArray[np.uint64]:
-    texts = pc.if_else(pc.match_substring_regex(column, r"^[0-9a-fA-F]{15}$"), column, pa.scalar("0"))
-    return np.array([int(t or "0", 16) for t in texts.to_pylist()], dtype=np.uint64)
+def cells_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """Return the H3 cells of a column (hexadecimal text, or integers as they are), 0 where there is none."""
+    if pa.types.is_integer(column.type):
+        cells = np.array(column.fill_null(0).to_numpy()).astype(np.uint64)
+    else:
+        text = pc.utf8_trim_whitespace(as_text(column))
+        cells = np.array([_cell(t) for t in text.to_pylist()], dtype=np.uint64)
+    cells[~are_valid(cells)] = 0
+    return cells
+
+
+def _cell(text: str | None) -> int:
+    if text is None:
+        return 0
+    if re.fullmatch(r"0?8[0-9a-fA-F]{14}", text):
+        return int(text, 16)
+    return int(text) if re.fullmatch(r"\d{18,19}", text) else 0
 
 
 def _cell_shapes(column: pa.ChunkedArray) -> tuple[Shapes, Flags]:
-    cells = _cells(column)
-    known = are_valid(cells)
+    cells = cells_of(column)
     shapes = np.full(len(cells), None, dtype=object)
-    shapes[known] = boundaries(cells[known])
+    shapes[cells > 0] = boundaries(cells[cells > 0])
     return shapes, np.array(pc.is_null(column).to_numpy(), dtype=np.bool_)
 
 

@@ -37,6 +37,18 @@ SAMPLE_PROPERTIES = {
     "replicate": {"title": "replicate", "type": "string"},
     "quality": {"title": "quality", "type": "string"},
 }
+COVERAGE_PROPERTIES = {
+    "name": {"title": "name", "type": "string"},
+    "code": {"title": "code", "type": "string"},
+    "cell": {"title": "cell", "type": "string"},
+    "locations": {"title": "locations", "type": "number"},
+    "served": {"title": "served", "type": "number"},
+    "underserved": {"title": "underserved", "type": "number"},
+    "unserved": {"title": "unserved", "type": "number"},
+    "margin": {"title": "margin", "type": "number"},
+    "share_served": {"title": "share_served", "type": "number"},
+    "source": {"title": "source", "type": "string"},
+}
 
 #: Rows looked at for the further columns: the first of the layer, and the first of its largest uploads.
 _FIRST_ROWS = 1000
@@ -48,6 +60,8 @@ def canonical_properties(layer: Layer) -> Mapping[str, dict[str, str]]:
     """Return the schemas of the properties that every row of this kind has."""
     if layer.kind == "samples":
         return SAMPLE_PROPERTIES
+    if layer.kind == "coverage":
+        return COVERAGE_PROPERTIES
     return INCIDENT_PROPERTIES if layer.kind == "incidents" else FEATURE_PROPERTIES
 
 

@@ -15,6 +15,7 @@ from service.catalog import CollectionInfo, LayerPage
 from service.errors import FeatureNotFound
 from service.layer_fields import canonical_properties, layer_properties
 from service.snapshots import Bbox, Interval
+from spatial.grid import boundaries
 
 #: Times without a zone are UTC, and say so.
 _TIMES = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
@@ -87,7 +88,7 @@ def _features(layer: Layer, rows: pa.Table, names: Collection[str]) -> bytes:
     canonical = list(canonical_properties(layer))
     blank = dict.fromkeys(name for name in names if name not in canonical)
     attributes = (blank | orjson.loads(text) if text else blank for text in rows["attributes"].to_pylist())
-    values = zip(*(rows[name].to_pylist() for name in canonical), strict=True)
+    values = zip(*(_property(rows, name) for name in canonical), strict=True)
     features = [
         {
             "type": "Feature",
@@ -103,13 +104,23 @@ def _features(layer: Layer, rows: pa.Table, names: Collection[str]) -> bytes:
     return orjson.dumps(features, option=_TIMES)[1:-1]
 
 
+def _property(rows: pa.Table, name: str) -> list[Any]:
+    """Return a canonical property of each row; cells as the world writes them."""
+    values: list[Any] = rows[name].to_pylist()
+    return values if name != "cell" else [None if cell is None else f"{cell:x}" for cell in values]
+
+
 def _geometries(layer: Layer, rows: pa.Table) -> list[Any]:
-    """Return the GeoJSON geometry of each row; None for samples, which lie where their sewershed does."""
+    """Return the GeoJSON geometry of each row; None for those that lie where their sewershed or code does."""
     if layer.kind == "samples":
         return [None] * rows.num_rows
     if layer.kind != "incidents":
         shapes = shapely.from_wkb(np.array(rows["geometry"].to_pylist(), dtype=object))
-        return [orjson.Fragment(text) for text in shapely.to_geojson(shapes).tolist()]
+        if "cell" in rows.column_names:
+            cells = rows["cell"].fill_null(0).to_numpy().astype(np.uint64)
+            shapes[cells > 0] = boundaries(cells[cells > 0])
+        texts = shapely.to_geojson(shapes).tolist()
+        return [None if text is None else orjson.Fragment(text) for text in texts]
     places = zip(*(np.round(rows[name].to_numpy(), 7).tolist() for name in ("lng", "lat")), strict=True)
     return [{"type": "Point", "coordinates": place} for place in places]
 
@@ -130,7 +141,8 @@ def _conditions(
     elif bbox is not None:
         west, south, east, north = bbox
         across = "AND" if west <= east else "OR"
-        where.append(f"(east >= ? {across} west <= ?) AND north >= ? AND south <= ?")
+        inside = f"(east >= ? {across} west <= ?) AND north >= ? AND south <= ?"
+        where.append(f"(west IS NULL OR ({inside}))" if layer.kind == "coverage" else inside)
         values += [west, east, south, north]
     time = time_column(layer.kind)
     if asked is not None and time is not None:
@@ -148,6 +160,8 @@ def _equals(layer: Layer, name: str) -> str:
     canonical = canonical_properties(layer)
     if canonical.get(name, {}).get("format") == "date-time":
         return f"\"{name}\" = ?::TIMESTAMPTZ AT TIME ZONE 'UTC'"
+    if name == "cell" and layer.kind == "coverage":
+        return "lower(to_hex(cell)) = lower(?)"
     if name in canonical:
         return f'"{name}" = ?'
     path = name.replace("'", "''").replace('"', '\\"')
@@ -162,11 +176,20 @@ def _geometry_kind(store: Store, layer: Layer) -> str | None:
     table = store.query(
         f"SELECT any_value(geometry) AS geometry FROM {layer.table} GROUP BY hex(geometry[1:5])"
     )
-    kinds = {shape.geom_type for shape in shapely.from_wkb(table["geometry"].to_pylist())}
+    shapes = shapely.from_wkb(table["geometry"].drop_null().to_pylist())
+    kinds = {shape.geom_type for shape in shapes}
+    if layer.kind == "coverage" and _has_cells(store, layer):
+        kinds.add("Polygon")
+    if not kinds:
+        return None
     if len(kinds) == 1:
         return str(kinds.pop())
     plain = {kind.removeprefix("Multi") for kind in kinds}
     return f"Multi{plain.pop()}" if len(plain) == 1 else "Geometry"
+
+
+def _has_cells(store: Store, layer: Layer) -> bool:
+    return bool(store.query(f"SELECT count(cell) > 0 AS found FROM {layer.table}")["found"][0].as_py())
 
 
 def _text(value: datetime | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from data.coverage_source import CoverageSource
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.json_items import FeatureItems
@@ -17,4 +18,6 @@ def features_source(
     raw = FeatureItems(features, name)
     if spec.kind == "samples":
         return SampleSource(raw, spec)
+    if spec.kind == "coverage":
+        return CoverageSource(raw, spec)
     return IncidentSource(raw, spec) if spec.kind == "incidents" else FeatureSource(raw, spec)

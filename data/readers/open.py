@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from data.coverage_source import CoverageSource
 from data.errors import UnreadableFile
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
@@ -61,6 +62,11 @@ def open_features(path: Path, spec: IngestSpec) -> CleanSource:
 def open_samples(path: Path, spec: IngestSpec) -> CleanSource:
     """Open a file of wastewater samples; raises as `open_incidents` does, but for places: it has none."""
     return SampleSource(open_raw(path), spec)
+
+
+def open_coverage(path: Path, spec: IngestSpec) -> CleanSource:
+    """Open a table of broadband coverage: areas, cells or codes; raises as `open_incidents` does."""
+    return CoverageSource(open_raw(path), spec)
 
 
 def open_raw(path: Path) -> RawSource:
