@@ -24,7 +24,7 @@ Days = NDArray[np.datetime64]
 SHARED_SD, OWN_SD, DAY_SD = 0.15, 0.13, 0.22
 FLOW_CAMPAIGN_SD, FLOW_DAY_SD = 0.05, 0.04
 #: The last campaigns stay within this share of the middle of their law: only what is planted stands out.
-QUIET_CAMPAIGNS, QUIET_SHARE = 2, 0.6
+QUIET_CAMPAIGNS, QUIET_SHARE = 2, 0.5
 
 CAMPAIGN_DAYS = 7
 STARTS_AT_S = 7 * 3600
