@@ -118,7 +118,12 @@ def publish_command(store_url: str, definition: Mapping[str, Any], progress: Pro
     _require_existing(store_url)
     store = open_store(store_url)
     try:
-        return StoreUseCases(store, max_cells=Settings().max_cells, progress=progress).publish(definition)
+        use_cases = StoreUseCases(store, max_cells=Settings().max_cells, progress=progress)
+        published = use_cases.publish(definition)
+        # What stands on it follows before the command ends.
+        use_cases.refresher.wait()
+        use_cases.refresher.close()
+        return published
     finally:
         store.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.errors import InvalidInputs
-from service.parameters import CellsInputs, HotspotInputs, Inputs, SurveillanceInputs
+from service.parameters import CellsInputs, HotspotInputs, Inputs, PriorityInputs, SurveillanceInputs
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ METHODS: dict[str, Method] = {
         "The latest campaign of every analyte in every sewershed against its own history, on the log scale:"
         " alarm with the false discovery rate over the sewersheds, trend, activity level. Too few samples or"
         " stale ones give no answer, with the reason.",
+    ),
+    "priority": Method(
+        PriorityInputs,
+        "1",
+        "Priority",
+        "Where several published analyses point to the same cells: the evidence of each on one scale, with"
+        " weights, and the likeness between them discounted. Says what each contributes, how many agree, and"
+        " how far the rank depends on the weights.",
     ),
 }
 

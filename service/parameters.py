@@ -3,13 +3,14 @@
 One class per method; the HTTP description of a process and the command line both come from its schema.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from service.times import parse_datetime
 
@@ -53,6 +54,45 @@ def _as_ring(value: Any) -> Any:
     return ring
 
 
+def _as_roles(value: Any) -> Any:
+    """Take role → analysis id also as a list of ids or `role=id`, or as text: `a,b` or JSON."""
+    given = _parsed(value)
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        return given
+    pairs = [
+        (role.strip(), (name or role).strip()) for role, _, name in (one.partition("=") for one in given)
+    ]
+    roles = dict(pairs)
+    if len(roles) < len(pairs):
+        raise ValueError(f"inputs needs every role once, got {', '.join(role for role, _ in pairs)}")
+    return roles
+
+
+def _as_weights(value: Any) -> Any:
+    """Take role → weight also as a list of `role=number`, or as text: `a=2,b=1` or JSON."""
+    given = _parsed(value)
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        return given
+    pairs = [one.rpartition("=") for one in given]
+    if not all(sign for _, sign, _ in pairs):
+        raise ValueError("weights needs role=number for each")
+    return {role.strip(): number.strip() for role, _, number in pairs}
+
+
+def _parsed(value: Any) -> Any:
+    """Return text as what it stands for: JSON, or parts between commas; a list of texts part by part."""
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        return value
+    if len(texts) == 1 and texts[0].lstrip().startswith(("{", "[")):
+        try:
+            return json.loads(texts[0])
+        except ValueError as err:
+            raise ValueError(f"JSON, or parts between commas, were needed: {err}") from err
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+_Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Ring = Annotated[int, Field(ge=1, le=10)]
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -256,6 +296,87 @@ class SurveillanceInputs(LayerInputs):
         if text is not None:
             parse_datetime(text)
         return text
+
+
+class PriorityInputs(GridInputs):
+    """Inputs of `priority`."""
+
+    LAYER_KINDS = {"boundary": ("boundary",)}
+    ANALYSIS_FIELDS = ("inputs",)
+
+    inputs: Annotated[dict[_Text, _Text], BeforeValidator(_as_roles)] = Field(min_length=1, max_length=62)
+    """Role → id of a published analysis (hotspots, gaps, surveillance). A list of ids takes them as roles."""
+
+    weights: Annotated[dict[_Text, _Weight], BeforeValidator(_as_weights)] = {}
+    """Role → weight, 0 or more; 1 where none is given. Only their ratios count; 0 leaves an input out."""
+
+    significant: bool = False
+    """Return only cells in which at least one input is significant on its own."""
+
+    min_agreement: int = Field(default=0, ge=0, le=62)
+    """Return only cells in which at least so many inputs are significant on their own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _roles_as_inputs(cls, given: Any) -> Any:
+        """Take roles also where the inputs stand: `{"crashes": "crash-hotspots"}` without `inputs` around."""
+        if not isinstance(given, Mapping) or "inputs" in given:
+            return given
+        roles = {
+            name: one for name, one in given.items() if name not in cls.model_fields and isinstance(one, str)
+        }
+        rest = {name: one for name, one in given.items() if name not in roles}
+        return {**rest, "inputs": roles} if roles else given
+
+    @model_validator(mode="after")
+    def _weights_of_roles(self) -> "PriorityInputs":
+        if unknown := set(self.weights) - set(self.inputs):
+            raise ValueError(f"weights needs the roles {', '.join(self.inputs)}, got {min(unknown)!r}")
+        if not any(self.weight_of(role) > 0 for role in self.inputs):
+            raise ValueError("weights needs one above 0, got none")
+        return self
+
+    def weight_of(self, role: str) -> float:
+        """Return the weight of an input."""
+        return self.weights.get(role, 1.0)
+
+
+class GapsInputs(GridInputs, LayerInputs):
+    """Inputs of `gaps`."""
+
+    LAYER_KINDS = {
+        "layer": ("coverage",),
+        "boundary": ("boundary",),
+        "areas": ("boundary", "coverage", "population", "sewersheds"),
+        "locations": ("population", "coverage"),
+    }
+
+    areas: _Text | None = None
+    """Id of a layer with the areas that the codes of a table name; its ids are these codes."""
+
+    locations: _Text | None = None
+    """Id of a population or coverage layer that gives the denominators: homes, or locations in all."""
+
+    rules: _Text = "bead-2024"
+    """Rule set by which availability data are counted: what is served, underserved and unserved."""
+
+    k: Annotated[_Ring | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
+    """Ring of the disk, 1 to 10, and steps between areas; auto combines 1, 2 and 3 (areas: 0 and 1)."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """False discovery rate at which a share is called hot (more unserved) or cold."""
+
+    side: Literal["hot", "cold", "both"] = "hot"
+    """Which departures are looked for."""
+
+    kernel: Literal["uniform"] = "uniform"
+    """Weight of a neighbour by its ring; with denominators all weigh alike."""
+
+    significant: bool = False
+    """Return only cells and areas whose class is hot or cold."""
+
+    output: Literal["cells", "areas"] = "cells"
+    """One feature per cell of the study area, or the source areas."""
 
 
 def instants(text: str | None, timezone: str) -> tuple[datetime | None, datetime | None]:

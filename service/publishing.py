@@ -1,18 +1,19 @@
 """From findings to published collections: snapshots of one run, what changed since the run before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from data.store import Store, StoredAnalysis, StoredSnapshot
+from service.analyses.evidence import fault_of
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.provenance import run_id
 from service.analyses.run import findings
 from service.errors import InvalidInputs
 from service.methods import METHODS, inputs_of
 from service.parameters import Inputs
-from service.property_words import PROPERTY_WORDS
+from service.property_words import METHOD_WORDS, PROPERTY_WORDS
 from service.snapshots import Snapshot, from_blobs, snapshot, to_blobs
 
 VIEW = "responder"
@@ -58,6 +59,7 @@ def publish_analysis(
     """Run an analysis and publish its collections; nothing is kept when the run fails."""
     definition = definition_of(given)
     store.check_analysis_id(definition["id"])
+    _require_still_usable(store, definition)
     inputs = inputs_of(definition["method"], definition["inputs"])
     found = findings(definition["method"], store, inputs, max_cells=max_cells, progress=progress)
     before = next((one for one in store.analyses() if one.id == definition["id"]), None)
@@ -79,6 +81,40 @@ def refreshed(store: Store, analysis: StoredAnalysis, *, max_cells: int) -> bool
         return False
     publish_analysis(store, analysis.definition, max_cells=max_cells)
     return True
+
+
+def analyses_of(definition: Mapping[str, Any]) -> set[str]:
+    """Return the published analyses that an analysis stands on; none where its definition is not valid."""
+    try:
+        return set(inputs_of(definition["method"], definition.get("inputs", {})).analyses())
+    except (InvalidInputs, KeyError):
+        return set()
+
+
+def standing_on(store: Store, analysis_id: str) -> list[str]:
+    """Return the analyses that stand on this one, by id."""
+    return [one.id for one in store.analyses() if analysis_id in analyses_of(one.definition)]
+
+
+def in_order(analyses: Sequence[StoredAnalysis]) -> list[StoredAnalysis]:
+    """Return the analyses so that each comes after those that it stands on; else as they were."""
+    named = {one.id: analyses_of(one.definition) for one in analyses}
+
+    def depth(analysis_id: str, seen: frozenset[str] = frozenset()) -> int:
+        below = [one for one in named.get(analysis_id, ()) if one in named and one not in seen]
+        return 1 + max((depth(one, seen | {analysis_id}) for one in below), default=0)
+
+    return sorted(analyses, key=lambda one: depth(one.id))
+
+
+def _require_still_usable(store: Store, definition: Mapping[str, Any]) -> None:
+    """Refuse a new definition with which analyses that stand on this one could not go on."""
+    analysis_id = definition["id"]
+    if analysis_id in analyses_of(definition):
+        raise InvalidInputs(f"inputs: {analysis_id!r} cannot stand on itself")
+    fault = fault_of(definition)
+    if fault and (others := standing_on(store, analysis_id)):
+        raise InvalidInputs(f"{', '.join(others)} stands on {analysis_id!r}, which then {fault}")
 
 
 def snapshots_of(
@@ -116,6 +152,7 @@ def feature_collection(name: str, found: Findings) -> bytes:
 def _snapshot(
     name: str, finding: Finding, columns: Mapping[str, Any], found: Findings, title: str, words: str
 ) -> Snapshot:
+    known = PROPERTY_WORDS | METHOD_WORDS.get(found.emberline["method"], {})
     return snapshot(
         name,
         VIEW,
@@ -128,7 +165,7 @@ def _snapshot(
         description=words,
         start=finding.start,
         end=finding.end,
-        descriptions={key: PROPERTY_WORDS[key] for key in columns if key in PROPERTY_WORDS},
+        descriptions={key: known[key] for key in columns if key in known},
     )
 
 

@@ -18,7 +18,14 @@ from service.errors import InvalidInputs, InvalidParameter, ProcessNotFound, Ser
 from service.ingesting import IngestOrder, ingest_features, ingest_file, result_json
 from service.layer_facts import layer_json
 from service.methods import METHODS, inputs_of, method_descriptions
-from service.publishing import feature_collection, publish_analysis, refreshed
+from service.publishing import (
+    analyses_of,
+    feature_collection,
+    in_order,
+    publish_analysis,
+    refreshed,
+    standing_on,
+)
 from service.use_cases import UploadSpec
 from spatial.errors import SpatialError
 
@@ -124,6 +131,8 @@ class StoreUseCases:
             )
             self._drop_superseded()
         self.changed()
+        if standing_on(self.store, published["id"]):
+            self.refresher.ask(lambda one: published["id"] in analyses_of(one))
         return published
 
     def analyses(self) -> list[dict[str, Any]]:
@@ -166,9 +175,13 @@ class StoreUseCases:
         return next((layer.kind for layer in self.store.layers() if layer.id == layer_id), "incidents")
 
     def _refresh(self, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
-        for listed in self.store.analyses():
-            if wanted(listed.definition) and self._refreshed(listed.id):
-                self.changed()
+        """Refresh what is wanted, and after it what stands on it: whether that is due its run tells."""
+        due: set[str] = set()
+        for listed in in_order(self.store.analyses()):
+            if wanted(listed.definition) or due & analyses_of(listed.definition):
+                due.add(listed.id)
+                if self._refreshed(listed.id):
+                    self.changed()
 
     def _refreshed(self, analysis_id: str) -> bool:
         """Publish one analysis anew where that is due; what fails keeps its old collections."""

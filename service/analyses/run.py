@@ -7,6 +7,7 @@ from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
 from service.analyses.findings import Findings, Progress
 from service.analyses.hotspots import hotspot_findings
+from service.analyses.priority import priority_findings
 from service.analyses.provenance import layers_of
 from service.analyses.surveillance import surveillance_findings
 from service.parameters import Inputs
@@ -15,6 +16,7 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "hotspots": hotspot_findings,
     "cells": cells_findings,
     "surveillance": surveillance_findings,
+    "priority": priority_findings,
 }
 
 
