@@ -168,10 +168,10 @@ def measures(
     left_out = np.full(len(rows), "", dtype=object)
     unwanted = {one.strip().casefold() for one in excluded_quality}
     is_bad = np.array([one.strip().casefold() in unwanted for one in rows.quality], dtype=bool)
-    left_out[is_bad] = [f"quality {one!r}" for one in rows.quality[is_bad]]
+    left_out[is_bad] = [f"quality {one!r}" for one in rows.quality[is_bad].tolist()]
     level = base if measure != "concentration" else or_none(base, ~_is_daily(base))
     level_of = _commonest_units(rows.analyte, level, ~is_bad, len(rows.analytes))
-    load_of = _commonest_units(rows.analyte, load_unit, ~is_bad, len(rows.analytes))
+    load_of = _commonest_units(rows.analyte, or_none(load_unit, load_unit != ""), ~is_bad, len(rows.analytes))
     tested, tested_limit = (np.full(len(rows), np.nan) for _ in range(2))
     units: list[str | None] = []
     told: list[list[str]] = []
@@ -181,9 +181,11 @@ def measures(
         unit, by_load = None, False
         if len(good):
             analyte = int(rows.analyte[good[0]])
-            is_load = (load_unit[good] == load_of[analyte]) & (load_of[analyte] != "")
+            is_load = (load_unit[good] == load_of[analyte]) & (load_of[analyte] is not None)
             is_level = (base[good] == level_of[analyte]) & (level_of[analyte] is not None)
-            by_load = level_of[analyte] == load_of[analyte] or _tests_load(measure, is_load, is_level, words)
+            by_load = _tests_load(
+                measure, is_load, is_level, words, level_is_load=level_of[analyte] in LOAD_UNITS
+            )
             unit = load_of[analyte] if by_load else level_of[analyte]
             used = is_load if by_load else is_level
             factor = per_unit[good[used]] if by_load else 1.0
@@ -205,14 +207,16 @@ def or_none(values: npt.NDArray[Any], known: Flags) -> npt.NDArray[np.object_]:
     return found
 
 
-def _tests_load(measure: str, is_load: Flags, is_level: Flags, words: list[str]) -> bool:
+def _tests_load(
+    measure: str, is_load: Flags, is_level: Flags, words: list[str], *, level_is_load: bool
+) -> bool:
     """Return whether the load of a series is tested; add to `words` where that needs a reason."""
     if measure != "auto":
         return measure == "load"
     n, n_loads = len(is_load), int(is_load.sum())
-    if not is_level.any() or n_loads >= FEWEST_LOADS * n:
+    if n_loads >= max(FEWEST_LOADS * n, 1) or not is_level.any():
         return n_loads > 0
-    if n_loads:
+    if n_loads and not level_is_load:
         words.append(f"concentration, not load: only {n_loads} of {n} samples have flow and population")
     return False
 

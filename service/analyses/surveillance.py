@@ -166,8 +166,25 @@ def _taken(values: Any, keep: Integers) -> Any:
     return [values[row] for row in keep] if isinstance(values, list) else values[keep]
 
 
+#: Columns in the unit of their series: more digits than these no laboratory has.
+_AMOUNTS = frozenset(
+    ("latest", "load_mg_day_1000", "baseline", "upper", "value", "limit", "campaign_mean", "trend_slope_pct")
+)
+_DIGITS = 7
+
+
 def _typed(name: str, values: Any) -> Any:
+    if name in _AMOUNTS:
+        return _rounded(values)
     return pa.array(list(values), _TYPES[name]) if name in _TYPES else values
+
+
+def _rounded(values: Floats) -> Floats:
+    """Return values with as many significant digits as make sense."""
+    sizes = np.abs(np.where(np.isfinite(values) & (values != 0), values, 1.0))
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(sizes)))
+    rounded: Floats = np.round(values * scale) / scale
+    return rounded
 
 
 def _whole(values: Floats) -> Integers:
