@@ -44,7 +44,7 @@ def write_broadband(path: Path, where: Blocks, seed: int) -> dict[str, object]:
     codes = block_codes(where)
     rows = [
         {
-            "BLOCK_GEOID": code, "COUNTY": "Lumbre", "HOUSING_UNITS": home, "LOCATIONS": n,
+            "GEOID20": code, "HOUSING_UNITS": home, "LOCATIONS": n,
             "SERVED": n - under - none, "UNDERSERVED": under, "UNSERVED": none, "AS_OF": "2025-06-30",
         }
         for code, home, n, under, none in zip(

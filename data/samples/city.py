@@ -125,7 +125,7 @@ def _files(directory: Path) -> dict[str, SampleFile]:
         ),
         "broadband": SampleFile(
             directory / "broadband.geojson", "coverage", f"{name}: broadband by census block",
-            mapping={"id": "BLOCK_GEOID", "locations": "LOCATIONS", "served": "SERVED",
+            mapping={"id": "GEOID20", "locations": "LOCATIONS", "served": "SERVED",
                      "underserved": "UNDERSERVED", "unserved": "UNSERVED"},
         ),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from data.readers.open import open_features, open_samples
+from data.readers.open import open_coverage, open_features, open_samples
 from data.records import CleanSource, IngestSpec, ReadReport
 from data.samples.city import CitySample
 
@@ -13,6 +13,7 @@ def read_rows(sample: CitySample, layer: str, *, is_mapped: bool) -> tuple[pa.Ta
     spec = IngestSpec(
         layer, kind=file.kind, timezone=file.timezone, mapping=file.mapping if is_mapped else {}
     )
-    source: CleanSource = (open_samples if file.kind == "samples" else open_features)(file.path, spec)
+    opened = {"samples": open_samples, "coverage": open_coverage}.get(file.kind, open_features)
+    source: CleanSource = opened(file.path, spec)
     rows = pa.concat_tables([batch.rows for batch in source.batches()])
     return rows, source.report
