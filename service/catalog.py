@@ -14,7 +14,7 @@ class CollectionInfo:
 
     `interval` is first and last time (RFC 3339; None: open), or None where nothing has a time. `properties`
     is the JSON schema of each property in order. `version` changes whenever an answer could: the
-    snapshot's id, or the layer's data version. `run` is None for raw layers.
+    snapshot's id, or the layer's data version. `run` and `method` are None for raw layers.
     """
 
     id: str
@@ -29,6 +29,7 @@ class CollectionInfo:
     item_count: int | None = None
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,5 @@ def info_of(whole: Snapshot) -> CollectionInfo:
         item_count=len(whole),
         properties=whole.properties,
         run=whole.run,
+        method=whole.emberline.get("method"),
     )

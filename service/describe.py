@@ -63,6 +63,8 @@ def collection_json(base: str, info: CollectionInfo, links: list[Link]) -> Json:
         body["itemCount"] = info.item_count
     if info.run is not None:
         body["run"] = info.run
+    if info.method is not None:
+        body["method"] = info.method
     return body
 
 

@@ -1,10 +1,13 @@
-// Which collections make a hotspots analysis, and what a loaded one carries.
+// Which collections make an analysis, and what a loaded one carries.
 
 import type { Collection, Feature, Items } from './api.ts';
+import { gapAreas } from './gaps.ts';
 import { isObject, numberOf, objectOf, textOf, type Properties } from './properties.ts';
+import { sewersheds } from './surveillance.ts';
 
 export interface Analysis {
   id: string;
+  method: Method;
   title: string;
   description: string | null;
 }
@@ -25,6 +28,7 @@ export interface Context {
 }
 
 export interface Findings {
+  method: Method;
   run: string | null;
   areas: Feature[];
   cells: Feature[];
@@ -44,37 +48,69 @@ export interface Surroundings {
   rows: number | null;
 }
 
-const CELLS = '.cells';
+/** What the page can draw. */
+export const METHODS = ['hotspots', 'surveillance', 'gaps', 'priority'] as const;
+export type Method = (typeof METHODS)[number];
+
+/** The collection beside an analysis' own that the page reads as well. */
+export const BESIDE: Readonly<Record<Method, string | null>> = {
+  hotspots: '.cells',
+  surveillance: null,
+  gaps: '.areas',
+  priority: null,
+};
+
+/** Places of a priority that are listed and outlined. */
+const MOST_PLACES = 25;
 const NO_DENOMINATOR = 'This map shows where incidents are, not where risk is: no population was taken into account.';
 
-/** The hotspots analyses among the collections: those that have a collection of cells beside them. */
-export function hotspotAnalyses(collections: Collection[]): Analysis[] {
+/** The analyses among the collections that the page can draw; those that belong to another one are left out. */
+export function drawableAnalyses(collections: Collection[]): Analysis[] {
   const ids = new Set(collections.map((collection) => collection.id));
-  return collections
-    .filter((collection) => ids.has(collection.id + CELLS))
-    .map((collection) => ({
+  return collections.flatMap((collection) => {
+    const method = methodOf(collection, ids);
+    const isPart = /\.(cells|areas|series)$/.test(collection.id) && ids.has(collection.id.replace(/\.[a-z]+$/, ''));
+    if (method === null || isPart) return [];
+    return [{
       id: collection.id,
+      method,
       title: collection.title || collection.id,
       description: collection.description || null,
-    }));
+    }];
+  });
 }
 
-export function cellsCollection(analysis: string): string {
-  return analysis + CELLS;
+/** The method that the service names; a collection with cells beside it is one of hotspots without that. */
+function methodOf(collection: Collection, ids: ReadonlySet<string>): Method | null {
+  if (collection.method !== undefined) return METHODS.find((method) => method === collection.method) ?? null;
+  return ids.has(`${collection.id}.cells`) ? 'hotspots' : null;
 }
 
-export function findingsFrom(areas: Items, cells: Items): Findings {
-  const context = contextFrom(areas.emberline, cells.features);
+/** What was found: `own` is the analysis' own collection, `beside` the one that goes with it. */
+export function findingsFrom(method: Method, own: Items, beside: Items): Findings {
+  const { areas, cells } = partsOf(method, own.features, beside.features);
+  const context = contextFrom(own.emberline, cells, method);
   return {
-    run: textOf(areas.emberline, 'run'),
-    areas: byRank(areas.features),
-    cells: cells.features,
+    method,
+    run: textOf(own.emberline, 'run'),
+    areas,
+    cells,
     context,
-    warnings: warningsFrom([areas.emberline, cells.emberline], context),
-    timeStamp: areas.timeStamp ?? cells.timeStamp,
-    origin: originFrom(areas.emberline),
-    surroundings: surroundingsFrom(areas.emberline),
+    warnings: warningsFrom([own.emberline, beside.emberline], context, method),
+    timeStamp: own.timeStamp ?? beside.timeStamp,
+    origin: originFrom(own.emberline),
+    surroundings: surroundingsFrom(own.emberline),
   };
+}
+
+/** What is listed by rank and outlined (`areas`), and what is filled with colour (`cells`). */
+function partsOf(method: Method, own: Feature[], beside: Feature[]): { areas: Feature[]; cells: Feature[] } {
+  switch (method) {
+    case 'hotspots': return { areas: byRank(own), cells: beside };
+    case 'surveillance': return sewersheds(own);
+    case 'gaps': return { areas: gapAreas(beside), cells: own };
+    case 'priority': return { areas: byRank(own).slice(0, MOST_PLACES), cells: own };
+  }
 }
 
 /** Whether two answers speak of different runs: one was replaced while the other was read. */
@@ -84,11 +120,12 @@ export function isTorn(areas: Items, cells: Items): boolean {
   return one !== null && other !== null && one !== other;
 }
 
-export function contextFrom(emberline: Properties, cells: Feature[]): Context {
+export function contextFrom(emberline: Properties, cells: Feature[], method: Method = 'hotspots'): Context {
   const parameters = objectOf(emberline, 'parameters');
   const k = parameters['k'];
   const diagnostics = objectOf(emberline, 'diagnostics');
   const denominator =
+    method !== 'hotspots' ||
     (parameters['population'] ?? null) !== null ||
     cells.some((cell) => numberOf(cell.properties, 'relative_risk') !== null);
   return {
@@ -102,14 +139,14 @@ export function contextFrom(emberline: Properties, cells: Feature[]): Context {
 }
 
 /** The warnings that the diagnostics carry, each once; and always that counts are not risk. */
-export function warningsFrom(members: Properties[], context: Context): string[] {
+export function warningsFrom(members: Properties[], context: Context, method: Method = 'hotspots'): string[] {
   const found = members.flatMap((member) => {
     const { warnings, notes } = objectOf(member, 'diagnostics');
     return [warnings, notes].flatMap((list) => (Array.isArray(list) ? list.map(warningText) : []));
   });
   const warnings = [...new Set(found.filter((warning) => warning !== ''))];
   const said = warnings.some((warning) => /not where (the )?risk is/i.test(warning));
-  return context.denominator || said ? warnings : [NO_DENOMINATOR, ...warnings];
+  return method !== 'hotspots' || context.denominator || said ? warnings : [NO_DENOMINATOR, ...warnings];
 }
 
 /** What was asked and of what; parameters left at "none" are left out. */

@@ -6,6 +6,8 @@ export interface Collection {
   id: string;
   title?: string;
   description?: string;
+  /** The method behind findings; layers have none. */
+  method?: string;
 }
 
 export interface Feature {

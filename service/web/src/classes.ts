@@ -1,5 +1,6 @@
 // Classes of cells and their colours. The ramp is read apart with any common colour vision: orange to blue, light to dark.
 
+import type { Method } from './analyses.ts';
 import { numberOf, textOf, type Properties } from './properties.ts';
 
 /** What the filters speak of; `untested` is a cell without an answer. */
@@ -9,23 +10,44 @@ export const GROUPS: readonly Group[] = ['hot', 'cold', 'none', 'untested'];
 /** Colour step of a cell: −3…3 by strength of evidence, or null where it was not tested. */
 export type Bin = -3 | -2 | -1 | 0 | 1 | 2 | 3 | null;
 
-export const GROUP_NAMES: Readonly<Record<Group, string>> = {
-  hot: 'Hot spots',
-  cold: 'Cold spots',
-  none: 'No clear difference',
-  untested: 'Not tested',
+export const GROUP_NAMES: Readonly<Record<Method, Readonly<Record<Group, string>>>> = {
+  hotspots: { hot: 'Hot spots', cold: 'Cold spots', none: 'No clear difference', untested: 'Not tested' },
+  surveillance: { hot: 'In alarm', cold: 'Low', none: 'No alarm', untested: 'Not known' },
+  gaps: { hot: 'More unserved', cold: 'Fewer unserved', none: 'No clear difference', untested: 'Not tested' },
+  priority: { hot: 'Significant in a layer', cold: '', none: 'Significant in none', untested: 'No evidence' },
 };
 
 export function groupOf(properties: Properties): Group {
+  if ('score' in properties) {
+    if (numberOf(properties, 'score') === null) return 'untested';
+    return (numberOf(properties, 'agreement') ?? 0) > 0 ? 'hot' : 'none';
+  }
   if (numberOf(properties, 'q') === null) return 'untested';
   const found = textOf(properties, 'class');
   return found === 'hot' || found === 'cold' ? found : 'none';
 }
 
 export function binOf(properties: Properties): Bin {
-  if (numberOf(properties, 'q') === null) return null;
-  const bin = Math.round(numberOf(properties, 'gi_bin') ?? 0);
+  if ('score' in properties) return scoreBin(numberOf(properties, 'score'));
+  const q = numberOf(properties, 'q');
+  if (q === null) return null;
+  const bin = Math.round(numberOf(properties, 'gi_bin') ?? signOf(properties) * strengthOf(q));
   return Math.max(-3, Math.min(3, bin)) as Bin;
+}
+
+/** Steps of evidence from q, where the service gives none. */
+function strengthOf(q: number): number {
+  return q <= 0.01 ? 3 : q <= 0.05 ? 2 : q <= 0.1 ? 1 : 0;
+}
+
+function signOf(properties: Properties): 1 | -1 {
+  const found = textOf(properties, 'class');
+  return found === 'cold' || (found !== 'hot' && (numberOf(properties, 'z') ?? 0) < 0) ? -1 : 1;
+}
+
+function scoreBin(score: number | null): Bin {
+  if (score === null) return null;
+  return score >= 90 ? 3 : score >= 75 ? 2 : score >= 50 ? 1 : 0;
 }
 
 export interface Palette {
@@ -88,11 +110,18 @@ export interface LegendPart {
   rows: LegendRow[];
 }
 
+const HEADINGS: Readonly<Record<Exclude<Method, 'priority'>, Readonly<{ hot: string; cold: string }>>> = {
+  hotspots: { hot: 'More incidents than expected', cold: 'Fewer incidents than expected' },
+  surveillance: { hot: 'Above its own past', cold: 'Below its own past' },
+  gaps: { hot: 'More unserved than elsewhere', cold: 'Fewer unserved than elsewhere' },
+};
+
 /** The legend: cold rows only where the analysis looked for them. */
-export function legendParts(side: string): LegendPart[] {
+export function legendParts(side: string, method: Method = 'hotspots'): LegendPart[] {
+  if (method === 'priority') return SCORES;
   const parts: LegendPart[] = [];
-  if (side !== 'cold') parts.push({ heading: 'More incidents than expected', rows: evidenceRows(1) });
-  if (side !== 'hot') parts.push({ heading: 'Fewer incidents than expected', rows: evidenceRows(-1) });
+  if (side !== 'cold') parts.push({ heading: HEADINGS[method].hot, rows: evidenceRows(1) });
+  if (side !== 'hot') parts.push({ heading: HEADINGS[method].cold, rows: evidenceRows(-1) });
   parts.push({
     heading: null,
     rows: [
@@ -102,6 +131,19 @@ export function legendParts(side: string): LegendPart[] {
   });
   return parts;
 }
+
+const SCORES: LegendPart[] = [
+  {
+    heading: 'Priority score',
+    rows: [
+      { bin: 3, label: 'first to look at', note: '90–100' },
+      { bin: 2, label: 'high', note: '75–90' },
+      { bin: 1, label: 'above the middle', note: '50–75' },
+      { bin: 0, label: 'below the middle', note: '< 50' },
+      { bin: null, label: 'No evidence', note: 'no answer' },
+    ],
+  },
+];
 
 function evidenceRows(sign: 1 | -1): LegendRow[] {
   return [

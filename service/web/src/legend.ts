@@ -1,34 +1,35 @@
 // The legend with its filters: what is drawn, in plain words.
 
-import type { Context, Surroundings } from './analyses.ts';
+import type { Findings, Surroundings } from './analyses.ts';
 import { colourOf, GROUP_NAMES, GROUPS, legendParts, type Group, type LegendPart, type LegendRow, type Palette } from './classes.ts';
 import { element } from './dom.ts';
 import type { Store } from './state.ts';
-import { thresholdSentence } from './words.ts';
+import { VIEWS, type Words } from './views.ts';
 
 export type GroupCounts = Readonly<Record<Group, number>>;
 
 export function renderLegend(
   into: HTMLElement,
   store: Store,
-  context: Context,
+  { method, context }: Findings,
   counts: GroupCounts,
   palette: Palette,
   surroundings: readonly Surroundings[],
 ): void {
+  const words = VIEWS[method];
   // Closed at first where it would cover most of the map.
   const wasOpen = into.querySelector('details')?.open ?? (into.parentElement?.clientWidth ?? 0) > 760;
   const body = element(
     'details',
     { open: wasOpen },
     element('summary', {}, 'Legend and filters'),
-    ...legendParts(context.side).flatMap((part) => legendPart(part, counts, palette)),
+    ...legendParts(context.side, method).flatMap((part) => legendPart(part, counts, palette)),
     ...(surroundings.length === 0
       ? []
       : [element('ul', { class: 'swatches' }, ...surroundings.map((layer) => lineRow(layer, palette)))]),
-    element('p', { class: 'fine' }, thresholdSentence(context)),
-    layerToggles(store),
-    groupFilters(store, counts),
+    element('p', { class: 'fine' }, words.threshold(context)),
+    layerToggles(store, words),
+    groupFilters(store, counts, words, GROUP_NAMES[method]),
   );
   into.replaceChildren(body);
 }
@@ -55,18 +56,21 @@ function lineRow({ kind, title }: Surroundings, palette: Palette): HTMLElement {
   return element('li', { 'data-line': kind }, swatch, element('span', {}, title));
 }
 
-function layerToggles(store: Store): HTMLElement {
+function layerToggles(store: Store, words: Words): HTMLElement {
   const { showAreas, showCells } = store.get();
   return element(
     'fieldset',
     {},
     element('legend', {}, 'Draw'),
-    checkbox('draw-areas', 'Outlines of areas', showAreas, (on) => store.set({ showAreas: on })),
-    checkbox('draw-cells', 'Cells', showCells, (on) => store.set({ showCells: on })),
+    checkbox('draw-areas', words.outlines, showAreas, (on) => store.set({ showAreas: on })),
+    checkbox('draw-cells', words.fills, showCells, (on) => store.set({ showCells: on })),
   );
 }
 
-function groupFilters(store: Store, counts: GroupCounts): HTMLElement {
+function groupFilters(
+  store: Store, counts: GroupCounts, words: Words, names: Readonly<Record<Group, string>>,
+): HTMLElement {
+  const [one, many] = words.counted;
   const toggle = (group: Group, on: boolean): void => {
     const hidden = store.get().hidden.filter((one) => one !== group);
     store.set({ hidden: on ? hidden : [...hidden, group] });
@@ -78,7 +82,7 @@ function groupFilters(store: Store, counts: GroupCounts): HTMLElement {
     ...GROUPS.filter((group) => counts[group] > 0).map((group) =>
       checkbox(
         `show-${group}`,
-        `${GROUP_NAMES[group]} (${counts[group].toLocaleString('en')} ${counts[group] === 1 ? 'cell' : 'cells'})`,
+        `${names[group]} (${counts[group].toLocaleString('en')} ${counts[group] === 1 ? one : many})`,
         !store.get().hidden.includes(group),
         (on) => toggle(group, on),
       ),

@@ -1,7 +1,7 @@
 // Where the page's parts meet: address → state → service → map, panel, legend.
 
-import { cellsCollection, findingsFrom, hotspotAnalyses, isTorn, type Analysis, type Findings, type Surroundings } from './analyses.ts';
-import { fetchCollections, fetchItems, serviceRoot, ServiceProblem, type Feature, type Progress } from './api.ts';
+import { BESIDE, drawableAnalyses, findingsFrom, isTorn, type Analysis, type Findings, type Surroundings } from './analyses.ts';
+import { fetchCollections, fetchItems, serviceRoot, ServiceProblem, type Feature, type Items, type Progress } from './api.ts';
 import { groupOf, GROUPS, paletteFor, type Group } from './classes.ts';
 import { byId, element } from './dom.ts';
 import { renderLegend } from './legend.ts';
@@ -13,6 +13,8 @@ import './style.css';
 
 /** More lines than this are no orientation and only slow the page. */
 const MOST_LINES = 60_000;
+
+const NOTHING: Items = { features: [], timeStamp: null, emberline: {} };
 
 const root = serviceRoot(document.baseURI);
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
@@ -50,7 +52,7 @@ async function openService(): Promise<void> {
     showStatus('Asking the service what is published …');
     const collections = await fetchCollections(root);
     collectionIds = new Set(collections.map((collection) => collection.id));
-    analyses = hotspotAnalyses(collections);
+    analyses = drawableAnalyses(collections);
     const [first] = analyses;
     if (first === undefined) return showNothingPublished();
     const asked = store.get().collection;
@@ -66,7 +68,7 @@ async function openAnalysis(analysis: Analysis, missing: string | null = null): 
   const { signal } = loading;
   await guarded(() => openAnalysis(analysis), async () => {
     clearFindings();
-    const loaded = await fetchFindings(analysis.id, signal);
+    const loaded = await fetchFindings(analysis, signal);
     if (signal.aborted) return;
     showStatus(missing === null ? '' : `There is no analysis “${missing}”; this is “${analysis.title}”.`);
     await showFindings(analysis, loaded);
@@ -74,7 +76,9 @@ async function openAnalysis(analysis: Analysis, missing: string | null = null): 
   });
 }
 
-async function fetchFindings(id: string, signal: AbortSignal): Promise<Findings> {
+async function fetchFindings({ id, method }: Analysis, signal: AbortSignal): Promise<Findings> {
+  const part = BESIDE[method];
+  const beside = part !== null && collectionIds.has(id + part) ? id + part : null;
   const progress: Record<string, Progress> = {};
   const load = async (collection: string): ReturnType<typeof fetchItems> =>
     fetchItems(root, collection, (now) => {
@@ -82,12 +86,12 @@ async function fetchFindings(id: string, signal: AbortSignal): Promise<Findings>
       if (!signal.aborted) showProgress(Object.values(progress));
     }, signal);
   const both = (): Promise<[Awaited<ReturnType<typeof fetchItems>>, Awaited<ReturnType<typeof fetchItems>>]> =>
-    Promise.all([load(id), load(cellsCollection(id))]);
+    Promise.all([load(id), beside === null ? NOTHING : load(beside)]);
   showStatus('Loading …');
-  let [areas, cells] = await both();
-  // A new run was published between the two answers: read once more, so that areas and cells belong together.
-  if (isTorn(areas, cells)) [areas, cells] = await both();
-  return findingsFrom(areas, cells);
+  let [own, more] = await both();
+  // A new run was published between the two answers: read once more, so that both belong together.
+  if (isTorn(own, more)) [own, more] = await both();
+  return findingsFrom(method, own, more);
 }
 
 async function showFindings(analysis: Analysis, loaded: Findings): Promise<void> {
@@ -171,7 +175,7 @@ function showSelection(): void {
     store.set({ area: null, cell: null });
     byId('hotspots').focus();
   });
-  renderRanking(byId('hotspots'), findings.areas, state.area,
+  renderRanking(byId('hotspots'), findings, state.area,
     (one) => !state.hidden.some((group) => group === (textOf(one.properties, 'class') ?? 'hot')),
     (one) => {
       store.set({ area: one.id, cell: null });
@@ -184,7 +188,7 @@ function showLegend(): void {
   if (findings === null) return;
   const counts = Object.fromEntries(GROUPS.map((group) => [group, 0])) as Record<Group, number>;
   for (const cell of findings.cells) counts[groupOf(cell.properties)] += 1;
-  renderLegend(byId('legend'), store, findings.context, counts, paletteFor(dark.matches), surroundings);
+  renderLegend(byId('legend'), store, findings, counts, paletteFor(dark.matches), surroundings);
   byId('legend').hidden = false;
 }
 
@@ -212,7 +216,7 @@ function showNothingPublished(): void {
   setPageState('empty');
   byId('status').replaceChildren(
     element('p', { class: 'lead' }, 'No analysis published yet.'),
-    element('p', { class: 'fine' }, 'Once a hotspots analysis is published, it appears here. To publish one:'),
+    element('p', { class: 'fine' }, 'Once an analysis is published, it appears here. To publish one:'),
     element('pre', {}, element('code', {}, 'emberline publish analysis.toml')),
   );
 }

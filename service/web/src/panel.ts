@@ -4,13 +4,15 @@ import type { Analysis, Findings } from './analyses.ts';
 import type { Feature } from './api.ts';
 import { element } from './dom.ts';
 import { isObject, numberOf, textOf, type Properties } from './properties.ts';
-import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, dataTime, summary } from './words.ts';
+import { VIEWS, type Told, type Words } from './views.ts';
+import { dataTime } from './words.ts';
 
 export function renderOverview(into: HTMLElement, analysis: Analysis, findings: Findings): void {
   const time = dataTime(findings.timeStamp, findings.context);
   into.replaceChildren(
     ...(analysis.description === null ? [] : [element('p', { class: 'fine' }, analysis.description)]),
-    element('p', { class: 'lead' }, summary(findings.areas.map((area) => area.properties), findings.context)),
+    element('p', { class: 'lead' }, VIEWS[findings.method].summary(
+      findings.areas.map((area) => area.properties), findings.cells.map((cell) => cell.properties), findings.context)),
     element('p', { class: 'fine' }, time === null ? 'The time of the data is not known.' : `Data as of ${time}`),
     ...warningBox(findings.warnings),
     element('details', {}, element('summary', {}, 'How this was made'), valueTable(Object.fromEntries(findings.origin))),
@@ -47,28 +49,17 @@ export function renderDetail(
   if (into.hidden) return;
   const clear = element('button', { type: 'button', class: 'quiet' }, 'Clear selection');
   clear.addEventListener('click', onClear);
-  if (area !== null) {
-    const rank = numberOf(area.properties, 'rank');
-    const kind = textOf(area.properties, 'class') === 'cold' ? 'Cold spot' : 'Hot spot';
-    const place = [rank === null ? kind : `${kind}, rank ${rank}`, textOf(area.properties, 'district')];
-    into.append(
-      card('h2', place.filter(Boolean).join(' · '), areaTitle(area.properties),
-        areaSentences(area.properties, findings.context), area.properties),
-    );
-  }
-  if (cell !== null) {
+  const words = VIEWS[findings.method];
+  if (area !== null) into.append(card('h2', words.area(area.properties, findings.context), area.properties));
+  // Where areas are cells themselves one card says it all.
+  if (cell !== null && cell.id !== area?.id) {
     const id = textOf(cell.properties, 'h3') ?? cell.id;
-    into.append(
-      card(area === null ? 'h2' : 'h3', `Cell ${id}`, cellTitle(cell.properties),
-        cellSentences(cell.properties, findings.context), cell.properties),
-    );
+    into.append(card(area === null ? 'h2' : 'h3', words.cell(id, cell.properties, findings.context), cell.properties));
   }
   into.append(clear);
 }
 
-function card(
-  level: 'h2' | 'h3', over: string, title: string, sentences: readonly string[], properties: Properties,
-): HTMLElement {
+function card(level: 'h2' | 'h3', { over, title, sentences }: Told, properties: Properties): HTMLElement {
   return element(
     'article',
     { class: 'card' },
@@ -100,7 +91,7 @@ function valueText(value: unknown): string {
 /** The list of areas by rank. `isShown` leaves out what the filters hide. */
 export function renderRanking(
   into: HTMLElement,
-  areas: readonly Feature[],
+  { areas, method }: Findings,
   selected: string | null,
   isShown: (area: Feature) => boolean,
   onSelect: (area: Feature) => void,
@@ -108,17 +99,18 @@ export function renderRanking(
   // Rendering anew must not take the keyboard's place in the list away.
   const active = document.activeElement;
   const focused = active instanceof HTMLElement && into.contains(active) ? active.dataset['area'] : undefined;
+  const words = VIEWS[method];
   const shown = areas.filter(isShown);
   into.hidden = areas.length === 0;
   into.replaceChildren(
-    element('h2', { class: 'section' }, 'By rank'),
-    element('p', { class: 'fine' }, shown.length === 0 ? 'Hidden by the filters.' : 'Largest excess over expectation first.'),
-    element('ol', { class: 'ranking' }, ...shown.map((area) => rankingEntry(area, area.id === selected, onSelect))),
+    element('h2', { class: 'section' }, words.listHeading),
+    element('p', { class: 'fine' }, shown.length === 0 ? 'Hidden by the filters.' : words.listNote),
+    element('ol', { class: 'ranking' }, ...shown.map((area) => rankingEntry(area, words, area.id === selected, onSelect))),
   );
   if (focused !== undefined) into.querySelector<HTMLElement>(`[data-area="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
-function rankingEntry(area: Feature, isSelected: boolean, onSelect: (area: Feature) => void): HTMLElement {
+function rankingEntry(area: Feature, words: Words, isSelected: boolean, onSelect: (area: Feature) => void): HTMLElement {
   const rank = numberOf(area.properties, 'rank');
   const kind = textOf(area.properties, 'class') === 'cold' ? 'cold' : 'hot';
   const button = element(
@@ -126,8 +118,8 @@ function rankingEntry(area: Feature, isSelected: boolean, onSelect: (area: Featu
     { type: 'button', 'data-area': area.id, 'aria-pressed': String(isSelected) },
     element('span', { class: `badge ${kind}` }, rank === null ? '–' : String(rank)),
     element('span', { class: 'entry' },
-      element('span', { class: 'name' }, areaTitle(area.properties)),
-      element('span', { class: 'fine' }, areaLine(area.properties))),
+      element('span', { class: 'name' }, words.title(area.properties)),
+      element('span', { class: 'fine' }, words.line(area.properties))),
   );
   button.addEventListener('click', () => onSelect(area));
   return element('li', {}, button);

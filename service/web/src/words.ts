@@ -92,6 +92,12 @@ export function thresholdSentence(context: Context): string {
   );
 }
 
+/** A day in the layer's timezone; null when it cannot be read. */
+export function dayOf(text: string | null, context: Context): string | null {
+  const time = Date.parse(text ?? '');
+  return Number.isNaN(time) ? null : inZone(time, DAY, context);
+}
+
 /** A time of the data in words; null when it cannot be read. */
 export function dataTime(timeStamp: string | null, context: Context): string | null {
   const time = timeStamp === null ? Number.NaN : Date.parse(timeStamp);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  contextFrom, findingsFrom, hotspotAnalyses, isTorn, originFrom, surroundingsFrom, warningsFrom,
+  contextFrom, drawableAnalyses, findingsFrom, isTorn, originFrom, surroundingsFrom, warningsFrom,
 } from '../src/analyses.ts';
 import type { Feature, Items } from '../src/api.ts';
 import { boundsOf, gridStep } from '../src/bounds.ts';
@@ -14,15 +14,17 @@ const items = (features: Feature[], emberline: object = {}): Items => ({
   features, timeStamp: null, emberline: emberline as Items['emberline'],
 });
 
-test('a hotspots analysis is a collection with its cells beside it', () => {
-  const found = hotspotAnalyses([
+test('an analysis is a collection of a method that can be drawn, without the collections beside it', () => {
+  const found = drawableAnalyses([
     { id: 'crashes' }, { id: 'crash-hotspots', title: 'Crash hotspots' }, { id: 'crash-hotspots.cells' },
-    { id: 'corridors' }, { id: 'corridors.segments' }, { id: 'orphan.cells' }, { id: 'x' }, { id: 'x.cells' },
+    { id: 'corridors', method: 'corridors' }, { id: 'orphan.cells' }, { id: 'x' }, { id: 'x.cells' },
+    { id: 'alerts', method: 'surveillance' }, { id: 'alerts.series', method: 'surveillance' },
+    { id: 'gaps', method: 'gaps' }, { id: 'gaps.areas', method: 'gaps' }, { id: 'first', method: 'priority' },
   ]);
-  assert.deepEqual(found, [
-    { id: 'crash-hotspots', title: 'Crash hotspots', description: null },
-    { id: 'x', title: 'x', description: null },
+  assert.deepEqual(found.map(({ id, method }) => [id, method]), [
+    ['crash-hotspots', 'hotspots'], ['x', 'hotspots'], ['alerts', 'surveillance'], ['gaps', 'gaps'], ['first', 'priority'],
   ]);
+  assert.deepEqual(found[0], { id: 'crash-hotspots', method: 'hotspots', title: 'Crash hotspots', description: null });
 });
 
 test('the context comes from the parameters, with their defaults', () => {
@@ -48,7 +50,7 @@ test('that counts are not risk is said, and said once', () => {
 
 test('areas come by rank, unranked ones last', () => {
   const areas = items([feature('c', { rank: null }), feature('b', { rank: 10 }), feature('a', { rank: 2 })], { run: 'r' });
-  const findings = findingsFrom(areas, items([]));
+  const findings = findingsFrom('hotspots', areas, items([]));
   assert.deepEqual(findings.areas.map((area) => area.id), ['a', 'b', 'c']);
   assert.equal(findings.run, 'r');
 });
@@ -78,6 +80,18 @@ test('a cell without q is untested, whatever its class says', () => {
   assert.deepEqual([groupOf({ q: null, class: 'none' }), binOf({ q: null, gi_bin: 0 })], ['untested', null]);
   assert.deepEqual([groupOf({ q: 0.01, class: 'hot' }), binOf({ q: 0.01, gi_bin: 2 })], ['hot', 2]);
   assert.deepEqual([groupOf({ q: 0.9, class: null }), binOf({ q: 0.9, gi_bin: -9 })], ['none', -3]);
+});
+
+test('without a bin of the service the strength of evidence comes from q', () => {
+  const bins = [0.2, 0.1, 0.05, 0.01].map((q) => binOf({ q, class: 'hot' }));
+  assert.deepEqual(bins, [0, 1, 2, 3]);
+  assert.deepEqual([binOf({ q: 0.04, class: 'cold' }), binOf({ q: 0.08, class: 'none', z: -2 })], [-2, -1]);
+});
+
+test('a score is drawn by its band and filtered by its agreement', () => {
+  assert.deepEqual([100, 90, 75, 50, 49.9].map((score) => binOf({ score })), [3, 3, 2, 1, 0]);
+  assert.deepEqual([groupOf({ score: null }), binOf({ score: null })], ['untested', null]);
+  assert.deepEqual([groupOf({ score: 9, agreement: 1 }), groupOf({ score: 99, agreement: 0 })], ['hot', 'none']);
 });
 
 test('every row of the legend has a colour of its own, in light and dark', () => {

@@ -1,0 +1,94 @@
+// How the findings of each method are told: titles, sentences, legend, lists.
+
+import type { Context, Method } from './analyses.ts';
+import { gapCellTitle, gapLine, gapSentences, gapsSummary, gapTitle } from './gaps.ts';
+import { placeCellTitle, placeLine, placeSentences, placeTitle, prioritySummary } from './priority.ts';
+import { numberOf, textOf, type Properties } from './properties.ts';
+import { sewershedLine, sewershedSentences, sewershedTitle, surveillanceSummary } from './surveillance.ts';
+import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, percent, summary, thresholdSentence } from './words.ts';
+
+export interface Told {
+  over: string;
+  title: string;
+  sentences: string[];
+}
+
+export interface Words {
+  /** Names of what is outlined and of what is filled, for the legend's switches. */
+  outlines: string;
+  fills: string;
+  /** One and many of what is counted beside the filters. */
+  counted: [one: string, many: string];
+  listHeading: string;
+  listNote: string;
+  line(area: Properties): string;
+  title(area: Properties): string;
+  area(area: Properties, context: Context): Told;
+  cell(id: string, cell: Properties, context: Context): Told;
+  summary(areas: readonly Properties[], cells: readonly Properties[], context: Context): string;
+  threshold(context: Context): string;
+}
+
+const hotspots: Words = {
+  outlines: 'Outlines of areas',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'By rank',
+  listNote: 'Largest excess over expectation first.',
+  line: areaLine,
+  title: areaTitle,
+  area(area, context) {
+    const rank = numberOf(area, 'rank');
+    const kind = textOf(area, 'class') === 'cold' ? 'Cold spot' : 'Hot spot';
+    const place = [rank === null ? kind : `${kind}, rank ${rank}`, textOf(area, 'district')];
+    return { over: place.filter(Boolean).join(' · '), title: areaTitle(area), sentences: areaSentences(area, context) };
+  },
+  cell: (id, cell, context) => ({ over: `Cell ${id}`, title: cellTitle(cell), sentences: cellSentences(cell, context) }),
+  summary: (areas, _, context) => summary(areas, context),
+  threshold: thresholdSentence,
+};
+
+const surveillance: Words = {
+  outlines: 'Outlines of sewersheds in alarm',
+  fills: 'Sewersheds',
+  counted: ['sewershed', 'sewersheds'],
+  listHeading: 'In alarm',
+  listNote: 'Clearest evidence first.',
+  line: sewershedLine,
+  title: sewershedTitle,
+  area: (area, context) => ({ over: 'Sewershed in alarm', title: sewershedTitle(area), sentences: sewershedSentences(area, context) }),
+  cell: (_, cell, context) => ({ over: 'Sewershed', title: sewershedTitle(cell), sentences: sewershedSentences(cell, context) }),
+  summary: (areas, _, context) => surveillanceSummary(areas, context),
+  threshold: (context) =>
+    `A sewershed is in alarm at q ≤ ${percent(context.alpha)}, each series judged against its own past and never against its neighbours.`,
+};
+
+const gaps: Words = {
+  outlines: 'Outlines of source areas',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'Source areas',
+  listNote: 'Most unserved locations first.',
+  line: gapLine,
+  title: gapTitle,
+  area: (area, context) => ({ over: 'Source area', title: gapTitle(area), sentences: gapSentences(area, context) }),
+  cell: (id, cell, context) => ({ over: `Cell ${id}`, title: gapCellTitle(cell), sentences: gapSentences(cell, context) }),
+  summary: gapsSummary,
+  threshold: (context) => `A place is marked at q ≤ ${percent(context.alpha)}: it has more unserved locations than the overall share explains.`,
+};
+
+const priority: Words = {
+  outlines: 'Outlines of the first places',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'First places',
+  listNote: 'Highest score first.',
+  line: placeLine,
+  title: placeTitle,
+  area: (area) => ({ over: 'Priority', title: placeTitle(area), sentences: [`${placeCellTitle(area)}.`, ...placeSentences(area)] }),
+  cell: (id, cell) => ({ over: `Cell ${id}`, title: placeCellTitle(cell), sentences: placeSentences(cell) }),
+  summary: (_, cells) => prioritySummary(cells),
+  threshold: () => 'The score orders places for attention; it is not a probability. Select one to see what it is made of.',
+};
+
+export const VIEWS: Readonly<Record<Method, Words>> = { hotspots, surveillance, gaps, priority };
