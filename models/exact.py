@@ -7,9 +7,10 @@ the new group is hypergeometric. No simulation, no seed, no floor, and no normal
 sparse counts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
+from math import ceil, comb, log2
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -151,9 +152,67 @@ def disk_sum_law(groups: ValueGroups, max_size: int, max_excess: int) -> DiskSum
         mass = _with_group(mass, filled, n_so_far, x, h)
         n_so_far += h
         filled = min(last, max_size * x)
-    upper = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1][:, :-1]
-    lower = np.cumsum(mass[:, :-1], axis=1)
-    return DiskSumLaw(np.minimum(upper, 1), np.minimum(lower, 1), groups.minimum, groups.unit)
+    return _law_of(mass, groups)
+
+
+def other_sum_laws(groups: ValueGroups, max_size: int, max_excess: int) -> Iterator[tuple[int, DiskSumLaw]]:
+    """Yield for every distinct value the permutation law of sums of the values of the others.
+
+    What lies around a cell of value v, the cell itself left out, is a simple random sample of the other
+    n - 1 values. Each law is built by adding, never by taking away: halves of the groups are added for the
+    other half, and so on down to the single group, of which all but one value are added at last.
+
+    Parameters
+    ----------
+    groups : ValueGroups
+        The values of the whole study area.
+    max_size : int
+        Cells in the largest sample, at most n - 1.
+    max_excess : int
+        The largest S - j · min(values) that will be asked for.
+
+    Yields
+    ------
+    number : int
+        Which of the distinct values the focal cell has.
+    law : DiskSumLaw
+        Rows beyond n - 1 hold zeros.
+
+    Raises
+    ------
+    InvalidParameter
+        If the tables would be too large; see `are_other_laws_feasible`.
+
+    Examples
+    --------
+    Beside the 2 of 0, 0, 1, 2 there are three pairs: one has the sum 0, two have 1.
+
+    >>> laws = dict(other_sum_laws(value_groups([0, 0, 1, 2]), 2, 3))
+    >>> (3 * laws[2].upper[2]).round(12).tolist()
+    [3.0, 2.0, 0.0, 0.0]
+    """
+    if not are_other_laws_feasible(groups, max_size, max_excess):
+        raise InvalidParameter(
+            f"the exact p needs at most {MAX_ENTRIES:.0e} table entries and {MAX_OPERATIONS:.0e} operations; "
+            f"{max_size} neighbours with sums to {max_excess} exceed that: choose p_method=monte-carlo"
+        )
+    mass = np.zeros((max_size + 1, max_excess // groups.unit + 2))
+    mass[0, 0] = 1
+    for number, found in _without_one(groups, mass, np.empty(0, dtype=np.int64), 0, len(groups.distinct)):
+        yield number, _law_of(found, groups)
+
+
+def are_other_laws_feasible(groups: ValueGroups, max_size: int, max_excess: int) -> bool:
+    """Return whether the laws of `other_sum_laws` are small enough to be worth their time and memory.
+
+    Examples
+    --------
+    >>> are_other_laws_feasible(value_groups([0, 0, 1, 2]), 2, 3)
+    True
+    """
+    operations, entries = law_cost(groups, max_size, max_excess)
+    rounds = ceil(log2(len(groups.distinct))) + 1
+    return operations * rounds <= MAX_OPERATIONS and entries * rounds <= MAX_ENTRIES
 
 
 def law_cost(groups: ValueGroups, max_size: int, max_excess: int) -> tuple[float, float]:
@@ -213,6 +272,42 @@ def _ways(frequencies: Integers, sizes: list[int]) -> list[int]:
     return [comb(h, m) for h, m in zip(n_tied.tolist(), n_taken.tolist(), strict=True)]
 
 
+def _law_of(mass: Floats, groups: ValueGroups) -> DiskSumLaw:
+    upper = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1][:, :-1]
+    lower = np.cumsum(mass[:, :-1], axis=1)
+    return DiskSumLaw(np.minimum(upper, 1), np.minimum(lower, 1), groups.minimum, groups.unit)
+
+
+def _without_one(
+    groups: ValueGroups, mass: Floats, joined: Integers, first: int, end: int
+) -> Iterator[tuple[int, Floats]]:
+    """Yield the laws without one value of each group first … end - 1; all other groups have joined."""
+    if end - first == 1:
+        yield first, _with_groups(groups, mass, joined, np.array([first]), less=1)
+        return
+    middle = (first + end) // 2
+    left, right = np.arange(first, middle), np.arange(middle, end)
+    with_right = _with_groups(groups, mass, joined, right)
+    yield from _without_one(groups, with_right, np.append(joined, right), first, middle)
+    with_left = _with_groups(groups, mass, joined, left)
+    yield from _without_one(groups, with_left, np.append(joined, left), middle, end)
+
+
+def _with_groups(
+    groups: ValueGroups, mass: Floats, joined: Integers, new: Integers, *, less: int = 0
+) -> Floats:
+    """Return the law after the new groups, each `less` so many cells, have joined those that have already."""
+    n_rows, last = mass.shape[0], mass.shape[1] - 2
+    n_so_far = int(groups.frequencies[joined].sum())
+    highest = int(groups.distinct[joined].max(initial=0))
+    for x, h in zip(groups.distinct[new].tolist(), (groups.frequencies[new] - less).tolist(), strict=True):
+        if h:
+            mass = _with_group(mass, min(last, (n_rows - 1) * highest), n_so_far, x, h)
+        n_so_far += h
+        highest = max(highest, x)
+    return mass
+
+
 def _histogram(values: Integers) -> tuple[Integers, Integers]:
     low, high = int(values.min()), int(values.max())
     if high - low > 4 * len(values):
@@ -231,7 +326,7 @@ def _with_group(mass: Floats, filled: int, n_so_far: int, x: int, h: int) -> Flo
     weights = _hypergeometric(n_so_far, h, n_rows - 1)
     at_least = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
     joined = np.zeros_like(mass)
-    for m in range(min(h, n_rows - 1, last // x) + 1):
+    for m in range(min(h, n_rows - 1, last // x if x else h) + 1):
         width = min(filled, last - m * x) + 1
         joined[m:, m * x : m * x + width] += weights[m, m:, None] * mass[: n_rows - m, :width]
     new, drawn = _pairs(n_rows)  # what leaves the table is only kept as "more"

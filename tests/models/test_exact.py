@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from models.errors import InvalidParameter
-from models.exact import disk_sum_law, is_feasible, smallest_attainable_p, value_groups
+from models.exact import (
+    are_other_laws_feasible,
+    disk_sum_law,
+    is_feasible,
+    other_sum_laws,
+    smallest_attainable_p,
+    value_groups,
+)
 
 MULTISETS = {
     "one incident": [0, 0, 0, 1],
@@ -105,3 +112,26 @@ def test_a_table_that_is_too_large_is_refused() -> None:
     assert not is_feasible(groups, 37, 10**9)
     with pytest.raises(InvalidParameter, match="monte-carlo"):
         disk_sum_law(groups, 37, 10**9)
+
+
+@pytest.mark.parametrize("name", [name for name in MULTISETS if len(MULTISETS[name]) > 1])
+def test_laws_of_the_others_equal_enumeration_for_every_value_size_and_sum(name: str) -> None:
+    values = MULTISETS[name]
+    groups, n = value_groups(values), len(values)
+    laws = dict(other_sum_laws(groups, n - 1, sum(values) - n * min(values)))
+    assert sorted(laws) == list(range(len(groups.distinct)))
+    for number, law in laws.items():
+        others = list(values)
+        others.remove(int(groups.distinct[number]) * groups.unit + groups.minimum)
+        sums = {size: enumerated(others, size) for size in range(1, n)}
+        asked = [(int(s), size) for size in sums for s in np.unique(sums[size])]
+        upper, lower = law.tails([s for s, _ in asked], [size for _, size in asked])
+        np.testing.assert_allclose(upper, [(sums[c] >= s).mean() for s, c in asked], rtol=1e-12)
+        np.testing.assert_allclose(lower, [(sums[c] <= s).mean() for s, c in asked], rtol=1e-12)
+
+
+def test_laws_of_the_others_that_are_too_large_are_refused() -> None:
+    groups = value_groups(np.arange(1_000) ** 3)
+    assert not are_other_laws_feasible(groups, 37, 10**9)
+    with pytest.raises(InvalidParameter, match="monte-carlo"):
+        list(other_sum_laws(groups, 37, 10**9))
