@@ -15,6 +15,8 @@ Mask = NDArray[np.bool_]
 
 # Fewer cells than this do not tell how counts scatter.
 _FEW_CELLS = 30
+# Ordinary cells that hold so many times what is expected, or that much less, do not follow the denominator.
+_FAR_OFF = 1.5
 
 
 def diagnostics(
@@ -69,6 +71,8 @@ def _of_exposure(
     return {
         "phi": exposure.fit.phi,
         "level": exposure.fit.level,
+        "background": exposure.background,
+        "usual_total": float(exposure.usual.sum()),
         "n_censored": exposure.fit.n_censored,
         "dispersion_converged": exposure.fit.converged,
         "total_expected": float(exposure.expected.sum()),
@@ -147,7 +151,15 @@ def _denominator_warnings(found: dict[str, Any]) -> list[str]:
     if found["unexpected_incidents"]:
         sentences.append(
             f"{found['unexpected_incidents']} incidents lie in {found['unexpected_cells']} cells that expect "
-            "none: the denominator does not reach there. They count in the disks around them."
+            "none: the denominator does not reach there. They count in the disks around them"
+            + (f", and p takes {found['background']:.2g} a cell for usual." if found["background"] else ".")
+        )
+    usual = found["usual_total"] / found["total_expected"] if found["total_expected"] > 0 else 1.0
+    if found["total"] and found["p_method"] == "negative-binomial" and not 1 / _FAR_OFF < usual < _FAR_OFF:
+        sentences.append(
+            f"The cells that do not stand out hold {usual:.2g} times what is expected of them: the incidents "
+            "do not follow this denominator closely. p compares with these cells; expected, z and the "
+            "relative risk with the denominator alone."
         )
     if found["total_expected"] > 0 and abs(found["total"] / found["total_expected"] - 1) > 0.01:
         sentences.append(

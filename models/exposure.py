@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc
+from scipy.special import betainc, betaincinv
 
 from models.dispersion import DispersionFit, checked_expectation, fit_dispersion
 from models.errors import InvalidParameter
@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 
 # A disk that expects all but this share of everything has nothing left to be compared with.
 _NOTHING_OUTSIDE = 1e-12
+# How sure the data must make us that incidents happen where none are expected.
+_SURE = 0.99
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,11 @@ class Exposure:
     ----------
     expected : array of float, shape (n,)
         Expected incidents per cell.
+    background : float
+        Incidents that any cell holds beside its expectation, as the cells that expect none tell; see
+        `background_of`.
     fit : DispersionFit
-        Dispersion of the cells around it.
+        Dispersion of the cells around expectation and background.
     method : str
         "negative-binomial", "binomial" or "normal": where p comes from.
     total : int
@@ -44,11 +49,17 @@ class Exposure:
     """
 
     expected: Floats
+    background: float
     fit: DispersionFit
     method: str
     total: int
     unexpected_cells: int
     unexpected_incidents: int
+
+    @property
+    def usual(self) -> Floats:
+        """Return what the negative binomial null gives every cell: (expected + background) · level."""
+        return (self.expected + self.background) * (self.fit.level or 1.0)
 
 
 @dataclass(frozen=True)
@@ -81,12 +92,45 @@ def exposure_of(counts: NDArray[Any], expected: ArrayLike, method: str) -> Expos
         raise InvalidParameter(
             "with a denominator counts are needed, got values that are negative or no whole numbers"
         )
-    fit = fit_dispersion(counts, e)
     total, whole = int(counts.sum()), float(e.sum())
+    background = background_of(counts, e) if whole > 0 else 0.0
+    fit = fit_dispersion(counts, np.where(e > 0, e + background, 0.0))
     if method == "binomial" and whole > 0:  # given the total, only the shares count
         e = e * (total / whole)
     unexpected = counts[(counts > 0) & (e <= 0)] if whole > 0 else counts[counts > 0]
-    return Exposure(e, fit, method, total, len(unexpected), int(unexpected.sum()))
+    return Exposure(e, background, fit, method, total, len(unexpected), int(unexpected.sum()))
+
+
+def background_of(counts: ArrayLike, expected: ArrayLike) -> float:
+    """Return how many incidents a cell holds where none are expected: at least so many, at 99 % confidence.
+
+    No population covers all who come by. Where cells without population hold incidents, a null that knows
+    only residents takes every two of them for a hotspot. How many of these cells hold any tells the rate,
+    as for Poisson counts: -log(1 - share), from the lower limit of Clopper and Pearson for the share. So one
+    pile of incidents counts as one cell, and few cells tell little.
+
+    Parameters
+    ----------
+    counts, expected : array, shape (n,)
+        Incidents, and expected incidents, per cell.
+
+    Returns
+    -------
+    float
+        0 where no cell that expects nothing holds an incident.
+
+    Examples
+    --------
+    >>> round(background_of([5, 0, 1, 0, 0, 300, 0, 2], [9.0, 0, 0, 0, 0, 0, 0, 9]), 2)
+    0.03
+    >>> round(background_of(np.arange(1000) < 100, np.zeros(1000)), 3)
+    0.082
+    """
+    o, e = np.asarray(counts), np.asarray(expected, dtype=np.float64)
+    n, n_with = int((e <= 0).sum()), int(((o > 0) & (e <= 0)).sum())
+    if not n_with:
+        return 0.0
+    return float(-np.log1p(-betaincinv(n_with, n - n_with + 1, 1 - _SURE)))
 
 
 def disk_expectation(index: NeighborIndex, exposure: Exposure, scale: Scale) -> DiskExpectation:
@@ -114,15 +158,14 @@ def exposure_tails(
     """Return both tails of every disk sum; NaN where nothing is tested.
 
     The negative binomial null stands at the fitted level: the incidents of a pile or a hotspot raise what all
-    other cells should hold, and would hide them.
+    other cells should hold, and would hide them. The background is part of it.
     """
     if exposure.method == "normal":
         return normal_p(exposure_z(scale, exposure, disks))
     if exposure.method == "binomial":
         p_hot, p_cold = _binomial_tails(scale.sums, exposure.total, disks)
     else:
-        null = exposure.expected * (exposure.fit.level or 1.0)
-        p_hot, p_cold = disk_tails(index, scale.sums, null, scale.k, exposure.fit.phi)
+        p_hot, p_cold = disk_tails(index, scale.sums, exposure.usual, scale.k, exposure.fit.phi)
     return np.where(disks.is_tested, p_hot, np.nan), np.where(disks.is_tested, p_cold, np.nan)
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from data.engine import CellCounts, cell_counts
 from data.store import Layer, Store
 from models.areas import Areas, areas
 from models.hotspots import Hotspots, hotspots
-from models.rates import expected_counts
+from models.rates import empirical_bayes, expected_counts
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import Grid, gridded, rate_of
 from service.analyses.provenance import emberline_member, timestamp
@@ -24,6 +24,9 @@ from service.population import Population, population_on
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
+
+# Incidents outside the study area are worth a sentence from this share on.
+_WORTH_A_NOTE = 0.01
 
 
 def hotspot_findings(
@@ -37,8 +40,7 @@ def hotspot_findings(
     """Gi* hotspots of one incident layer: every cell of the study area, and the connected areas."""
     layer = incident_layer(store, inputs.layer)
     progress("counting incidents by cell")
-    grid = gridded(store, layer, inputs, max_cells)
-    people = _population(store, inputs, grid)
+    grid, people = _with_people(store, inputs, gridded(store, layer, inputs, max_cells))
     progress(f"testing {len(grid.area.cells):,} cells")
     index = neighbor_index(grid.area.cells)
     found = hotspots(
@@ -60,8 +62,9 @@ def hotspot_findings(
         found.q,
         found.z,
         expected=None if people is None else found.expected,
+        phi=0.0 if people is None or found.p_method == "binomial" else found.diagnostics["phi"],
     )
-    told = {**grid.diagnostics, **({} if people is None else people.diagnostics), **found.diagnostics}
+    told = {**grid.diagnostics, **found.diagnostics}
     emberline = emberline_member("hotspots", store, inputs, told)
     progress(f"drawing {only or 'cells and areas'}")
     makers: dict[str, Callable[[], Finding]] = {
@@ -76,8 +79,35 @@ def hotspot_findings(
     )
 
 
-def _population(store: Store, inputs: HotspotInputs, grid: Grid) -> Population | None:
-    return population_on(store, inputs.population, grid.area) if inputs.population else None
+def _with_people(store: Store, inputs: HotspotInputs, grid: Grid) -> tuple[Grid, Population | None]:
+    """Return the cells whose population is known, and their people; without a population all cells."""
+    if not inputs.population:
+        return grid, None
+    people = population_on(store, inputs.population, grid.area)
+    known = ~np.isnan(people.people)
+    left_out = grid.count[~known].sum().item()
+    outside = grid.diagnostics["outside_study_area"] + left_out
+    told = {
+        **grid.diagnostics,
+        **people.diagnostics,
+        "study_area_cells": int(known.sum()),
+        "outside_study_area": outside,
+        "incidents_of_unknown_population": left_out,
+        "notes": [*grid.diagnostics["notes"], *people.notes, *_outside_notes(outside, grid.count[known])],
+    }
+    area = replace(grid.area, cells=grid.area.cells[known])
+    kept = replace(grid, area=area, count=grid.count[known], diagnostics=told)
+    return kept, replace(people, people=people.people[known])
+
+
+def _outside_notes(outside: float, inside: npt.NDArray[Any]) -> list[str]:
+    selected = outside + inside.sum().item()
+    if outside <= _WORTH_A_NOTE * selected:
+        return []
+    return [
+        f"{outside:,} of {selected:,} incidents lie outside the study area and are not counted: with a"
+        " population and no boundary it is the cells whose population is known"
+    ]
 
 
 def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots, people: Population | None) -> Finding:
@@ -91,7 +121,10 @@ def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots, people: Po
         "count": grid.count[keep],
         "expected": nothing if people is None else found.expected[keep],
         "rate": nothing if people is None else rate_of(grid.count, people.people)[keep],
+        "rate_eb": nothing if people is None else empirical_bayes(grid.count, people.people).rate[keep],
         "relative_risk": found.relative_risk[keep],
+        "rr_low": found.rr_low[keep],
+        "rr_high": found.rr_high[keep],
         "ring": found.ring[keep],
         "neighbors": found.neighbors[keep],
         "edge": found.edge[keep],
@@ -130,6 +163,8 @@ def _area_finding(store: Store, layer: Layer, inputs: HotspotInputs, grid: Grid,
         "expected": joined.expected,
         "excess": joined.excess,
         "relative_risk": joined.relative_risk,
+        "rr_low": joined.rr_low,
+        "rr_high": joined.rr_high,
         "peak_z": joined.peak_z,
         "min_q": joined.min_q,
         "share_of_count": joined.share_of_count,

@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from models.errors import InvalidParameter
+from models.exposure import background_of
 from models.hotspots import Hotspots, hotspots
 from models.negative_binomial import disk_tails
 from models.rates import expected_counts
@@ -192,3 +193,50 @@ def test_a_village_at_risk_is_found_and_the_city_is_not(study: NeighborIndex) ->
     assert place.found > 0.8  # .92 in the long study
     assert place.city < 0.05
     assert place.city_without > 0.9
+
+
+def passers_by(index: NeighborIndex, seed: int, away: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and expectations where three of five cells have no people, but all have passers-by."""
+    rng = np.random.default_rng([seed, 11])
+    people = rng.lognormal(5, 0.5, len(index)) * (rng.random(len(index)) < 0.4)
+    counts = rng.poisson(expected_counts(0.5 * len(index), people) + away)
+    return counts, expected_counts(int(counts.sum()), people)
+
+
+def test_incidents_where_nobody_lives_do_not_make_every_pair_of_them_hot() -> None:
+    index = area(20)
+    maps = [found_in(c, index, expected=e) for c, e in (passers_by(index, seed, 0.1) for seed in range(10))]
+    assert sum((found.classes == "hot").any() for found in maps) <= 2  # 10 of 10 without the background
+    # The lower limit at 99 % of .1, from some 750 cells without people.
+    assert all(0.04 < found.diagnostics["background"] < 0.11 for found in maps)
+    assert all("takes 0.0" in found.diagnostics["warnings"][0] for found in maps)
+
+
+def test_without_incidents_where_nobody_lives_the_null_is_the_expectation_alone() -> None:
+    index = area(12)
+    counts, expected = passers_by(index, 0, 0.0)
+    found = found_in(counts, index, expected=expected, k=1)
+    disks = disk_sums(index, expected, 1)
+    level, phi = found.diagnostics["level"], found.diagnostics["phi"]
+    assert found.diagnostics["background"] == 0.0
+    p_hot = disk_tails(index, disk_sums(index, counts, 1), expected * level, 1, phi)[0]
+    np.testing.assert_allclose(found.p_hot[disks > 0], p_hot[disks > 0])
+
+
+def test_a_pile_where_nobody_lives_does_not_become_the_background() -> None:
+    index = area(12)
+    counts, expected = passers_by(index, 0, 0.0)
+    counts[np.flatnonzero(expected == 0)[0]] = 300
+    assert 0 < background_of(counts, expected) < 1e-3
+
+
+def test_a_denominator_that_the_incidents_do_not_follow_is_told() -> None:
+    index = area(12)
+    rng = np.random.default_rng(3)
+    people = rng.lognormal(5, 1.5, len(index))
+    counts = rng.poisson(5 * rng.gamma(1, 1, len(index)))
+    found = found_in(counts, index, expected=expected_counts(int(counts.sum()), people))
+    assert any("do not follow this denominator" in one for one in found.diagnostics["warnings"])
+    counts, expected = uneven(index)
+    found = found_in(counts, index, expected=expected)
+    assert not any("do not follow" in one for one in found.diagnostics["warnings"])

@@ -26,7 +26,10 @@ CELL = [
         "count",
         "expected",
         "rate",
+        "rate_eb",
         "relative_risk",
+        "rr_low",
+        "rr_high",
         "ring",
         "neighbors",
         "edge",
@@ -38,8 +41,8 @@ CELL = [
 ]
 AREA = [
     *("rank", "class", "name", "district", "n_cells", "cells", "area_km2", "count", "expected", "excess"),
-    *("relative_risk", "peak_z", "min_q", "share_of_count", "share_of_area", "first_time", "last_time"),
-    *("top_categories", "stability", "since", "previous"),
+    *("relative_risk", "rr_low", "rr_high", "peak_z", "min_q", "share_of_count", "share_of_area"),
+    *("first_time", "last_time", "top_categories", "stability", "since", "previous"),
 ]
 
 

@@ -1,5 +1,8 @@
 """Denominators: people per cell from points and polygons, and what hotspots say with them."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +12,7 @@ from data.duckdb_store import DuckDBStore
 from data.errors import LayerNotFound
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from models.errors import DegenerateInput
+from models.rates import empirical_bayes
 from service.analyses.run import findings
 from service.methods import inputs_of
 from service.population import population_area, population_on
@@ -23,7 +27,7 @@ MANY = 1_000_000
 class MadeFeatures:
     """A clean source of ready geometries with a number each."""
 
-    def __init__(self, shapes: list[shapely.Geometry], values: list[float | None]) -> None:
+    def __init__(self, shapes: Sequence[shapely.Geometry], values: Sequence[float | None]) -> None:
         self.shapes, self.values = shapes, values
         self.report = ReadReport(format="made", n_rows=len(shapes))
 
@@ -37,7 +41,7 @@ class MadeFeatures:
         yield CleanBatch(pa.table(columns, schema=FEATURE_SCHEMA), reject_table(0))
 
 
-def stored(shapes: list[shapely.Geometry], values: list[float | None]) -> DuckDBStore:
+def stored(shapes: Sequence[shapely.Geometry], values: Sequence[float | None]) -> DuckDBStore:
     store = DuckDBStore()
     spec = IngestSpec("people", kind="population")
     store.ingest(spec, MadeFeatures(shapes, values), title="", drop_duplicates=False, replace=False)
@@ -67,7 +71,7 @@ def cell_columns(store: DuckDBStore, **inputs: object):  # type: ignore[no-untyp
 
 def test_points_are_counted_where_they_are_and_polygons_shared_out() -> None:
     lng, lat = centers(CELLS)
-    shapes = [*shapely.points(lng, lat).tolist(), CITY]
+    shapes = [*(shapely.Point(x, y) for x, y in zip(lng, lat, strict=True)), CITY]
     store = stored(shapes, [1.0] * len(CELLS) + [1000.0])
     area = population_area(store, "people", 8, MANY)
     people = population_on(store, "people", area)
@@ -118,3 +122,66 @@ def test_figures_with_a_denominator_are_those_of_the_definition() -> None:
     assert expected.sum() == pytest.approx(counts.sum())
     assert np.asarray(columns["rate"]) == pytest.approx(counts / people, rel=1e-6)
     assert np.isfinite(np.asarray(columns["relative_risk"])).all()
+
+
+def blocks(names: dict[str, float | None]) -> tuple[list[shapely.Polygon], list[float | None]]:
+    """Return strips of the city, from west to east, with their people."""
+    edges = np.linspace(-112.05, -111.85, len(names) + 1)
+    boxes = [shapely.box(west, 33.30, east, 33.50) for west, east in itertools.pairwise(edges)]
+    return boxes, list(names.values())
+
+
+def with_even_calls(people: dict[str, float | None]) -> DuckDBStore:
+    store = stored(*blocks(people))
+    counts = np.random.default_rng(1).poisson(3.0, len(CELLS))
+    lng, lat = centers(np.repeat(CELLS, counts))
+    rows = [incident(float(x), float(y)) for x, y in zip(lng, lat, strict=True)]
+    store.ingest(IngestSpec("calls"), MadeSource(rows), title="", drop_duplicates=False, replace=False)
+    outline = IngestSpec("city", kind="boundary")
+    source = MadeFeatures([CITY], [None])
+    store.ingest(outline, source, title="", drop_duplicates=False, replace=False)
+    return store
+
+
+@pytest.mark.parametrize("unknown", [None, -666666666.0])
+@pytest.mark.parametrize("inputs", [{}, {"boundary": "city"}])
+def test_where_the_population_is_unknown_nothing_is_tested(
+    unknown: float | None, inputs: dict[str, str]
+) -> None:
+    store = with_even_calls({"west": 1000.0, "middle": unknown, "east": 1000.0})
+    columns, found = cell_columns(store, population="people", **inputs)
+    told = found.emberline["diagnostics"]
+    lng, _ = centers(np.array([int(cell, 16) for cell in columns["h3"]], dtype=np.uint64))
+    assert "hot" not in columns["class"]
+    assert not ((lng > -111.98) & (lng < -111.92)).any()
+    assert told["population_rows_without_value"] == 1
+    assert told["study_area_cells"] == len(columns["h3"]) < 0.75 * len(CELLS)
+    assert sum(columns["count"]) + told["outside_study_area"] == told["rows_selected"]
+    assert told["cells_without_population"] == 0
+    assert (told["incidents_of_unknown_population"] > 0) == (inputs != {})
+    assert any("no number of people" in note for note in told["notes"])
+    assert any("not counted" in note for note in told["notes"])
+
+
+def test_people_known_only_in_wide_polygons_are_told() -> None:
+    _, wide = cell_columns(with_even_calls({"west": 1000.0, "east": 1000.0}), population="people")
+    _, fine = cell_columns(with_calls(uneven_people(), np.ones(len(CELLS))), population="people")
+    assert any(
+        "known only for polygons larger than 7 cells" in n for n in wide.emberline["diagnostics"]["notes"]
+    )
+    assert fine.emberline["diagnostics"]["notes"] == []
+
+
+def test_rates_and_risks_come_with_what_chance_leaves_open() -> None:
+    people, risk = uneven_people(), np.ones(len(CELLS))
+    risk[:20] = 8.0
+    columns, found = cell_columns(with_calls(people, risk), population="people")
+    low, risk_of, high = (np.asarray(columns[name]) for name in ("rr_low", "relative_risk", "rr_high"))
+    assert (low <= risk_of).all()
+    assert (risk_of <= high).all()
+    counts, rates = np.asarray(columns["count"]), np.asarray(columns["rate_eb"])
+    assert rates == pytest.approx(empirical_bayes(counts, people).rate)
+    areas = found.collections["areas"].columns
+    assert (np.asarray(areas["rr_low"]) > 1).all()
+    assert (np.asarray(areas["rr_high"]) > np.asarray(areas["relative_risk"])).all()
+    assert len(areas["rank"]) > 0
