@@ -21,6 +21,7 @@ from spatial.grid import (
     disk_pairs,
     n_children,
     parents,
+    resolutions,
 )
 
 _STRAY_SHARE = 0.001
@@ -154,6 +155,46 @@ def study_area_from_data(cells: ArrayLike, counts: ArrayLike, resolution: int, m
         n_isolated_parents=int(stray.sum()),
         n_isolated_rows=int(rows[stray].sum()),
     )
+
+
+def study_area_from_cells(
+    cells: ArrayLike, resolution: int, max_cells: int, *, source: str = "coverage"
+) -> StudyArea:
+    """Return the cells of a resolution that given cells are, lie in or hold.
+
+    Parameters
+    ----------
+    cells : array of uint64, shape (m,)
+        Valid cells; resolutions may be mixed.
+    resolution, max_cells, source
+        As in `study_area_from_polygon`.
+
+    Raises
+    ------
+    TooManyCells
+        If there would be more than `max_cells`; names the resolution that fits.
+    EmptyStudyArea
+        If there is no cell.
+
+    Examples
+    --------
+    >>> len(study_area_from_cells([0x882A135927FFFFF], 9, 100).cells)
+    7
+    """
+    found = np.unique(np.asarray(cells, dtype=np.uint64))
+    if not len(found):
+        raise EmptyStudyArea("at least one cell was needed to derive a study area from, got none")
+    levels = resolutions(found)
+
+    def n_cells_at(level: int) -> float:
+        return len(np.unique(parents(found[levels >= level], level))) + n_children(
+            found[levels < level], level
+        )
+
+    _require_few(n_cells_at(resolution), resolution, max_cells, n_cells_at)
+    finer = parents(found[levels >= resolution], resolution)
+    coarser = children(found[levels < resolution], resolution)
+    return StudyArea(np.unique(np.concatenate([finer, coarser])), resolution, source)
 
 
 def study_area_cut(area: StudyArea, bbox: tuple[float, float, float, float]) -> StudyArea:

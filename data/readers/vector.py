@@ -76,10 +76,17 @@ class VectorSource:
         names = spatial or [str(layer) for layer, _ in layers]
         if not names:
             raise UnreadableFile(f"{self._name}: one layer is needed, the file has none")
-        if len(names) > 1:
-            listed = ", ".join(names[:8])
-            raise UnreadableFile(f"{self._name}: one layer is needed, the file has {len(names)}: {listed}")
-        return names[0]
+        if len(names) == 1:
+            return names[0]
+        # A file of several layers is mostly called after the one that it is about.
+        meant = [one for one in names if one.casefold() in self._name.casefold()]
+        if len(meant) == 1:
+            return meant[0]
+        listed = ", ".join(names[:8])
+        raise UnreadableFile(
+            f"{self._name}: one layer is needed, the file has {len(names)}: {listed};"
+            " name the file after the one that is meant"
+        )
 
     def _opened_schema(self) -> tuple[dict[str, Any], pa.Schema]:
         with self._guarded("its columns"), self._reader(None) as (meta, reader):
