@@ -7,7 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.errors import InvalidInputs
-from service.parameters import CellsInputs, HotspotInputs, Inputs, PriorityInputs, SurveillanceInputs
+from service.parameters import (
+    CellsInputs,
+    GapsInputs,
+    HotspotInputs,
+    Inputs,
+    PriorityInputs,
+    SurveillanceInputs,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "hotspots": Method(
         HotspotInputs,
-        "2",
+        "3",
         "Hotspots (Getis-Ord Gi*)",
         "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
         " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"
@@ -43,6 +50,14 @@ METHODS: dict[str, Method] = {
         "The latest campaign of every analyte in every sewershed against its own history, on the log scale:"
         " alarm with the false discovery rate over the sewersheds, trend, activity level. Too few samples or"
         " stale ones give no answer, with the reason.",
+    ),
+    "gaps": Method(
+        GapsInputs,
+        "1",
+        "Broadband gaps",
+        "Unserved and underserved locations by cell and by source area, an empirical Bayes share, and the"
+        " places where the share of unserved locations is higher than chance explains. Areas coarser than a"
+        " cell are tested as areas; their cells inherit the verdict.",
     ),
     "priority": Method(
         PriorityInputs,

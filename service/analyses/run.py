@@ -6,6 +6,7 @@ from data.store import Store
 from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
 from service.analyses.findings import Findings, Progress
+from service.analyses.gaps import gaps_findings
 from service.analyses.hotspots import hotspot_findings
 from service.analyses.priority import priority_findings
 from service.analyses.provenance import layers_of
@@ -16,6 +17,7 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "hotspots": hotspot_findings,
     "cells": cells_findings,
     "surveillance": surveillance_findings,
+    "gaps": gaps_findings,
     "priority": priority_findings,
 }
 
