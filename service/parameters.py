@@ -88,7 +88,7 @@ def _parsed(value: Any) -> Any:
         try:
             return json.loads(texts[0])
         except ValueError as err:
-            raise ValueError(f"JSON, or parts between commas, were needed: {err}") from err
+            raise ValueError(f"an object in JSON, or parts between commas, was needed: {err}") from err
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 

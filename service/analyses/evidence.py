@@ -171,12 +171,14 @@ def strongest_of(p: Floats, group: Integers, n_groups: int) -> tuple[Floats, Int
     """
     known = ~np.isnan(p)
     n_tested = np.bincount(group[known], minlength=n_groups)
-    smallest = np.full(n_groups, np.inf)
+    smallest = np.ones(n_groups)
     np.minimum.at(smallest, group[known], p[known])
-    with np.errstate(divide="ignore"):
-        corrected = -np.expm1(n_tested * np.log1p(-np.minimum(smallest, 1.0)))
-    # A product of 0 tests and no p at all says nothing.
-    return np.where(n_tested > 0, np.nan_to_num(corrected, nan=1.0), np.nan), n_tested
+    tested = n_tested > 0
+    with np.errstate(divide="ignore"):  # at p = 1 the logarithm is -inf, and the answer 1
+        log_missed = n_tested[tested] * np.log1p(-smallest[tested])
+    corrected = np.full(n_groups, np.nan)
+    corrected[tested] = -np.expm1(log_missed)
+    return corrected, n_tested
 
 
 def on_cells(evidence: Evidence, cells: Cells) -> CellEvidence:
