@@ -158,8 +158,8 @@ class CoverageSource:
         if n_parts:
             report.notes.append(
                 f"{n_parts:,} rows repeat all columns but id and geometry of another row, as parts of one"
-                f" area with the counts of the whole do: the rows sum to {total:,.0f} locations, each area taken "
-                f"once to {once:,.0f}"
+                f" area with the counts of the whole do: the rows sum to {total:,.0f} locations, each area"
+                f" taken once to {once:,.0f}"
             )
 
 

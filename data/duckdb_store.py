@@ -26,6 +26,7 @@ from data.errors import (
     SnapshotNotFound,
     StoreLocked,
     StoreUnavailable,
+    SumsExist,
 )
 from data.holder import store_holder
 from data.records import KINDS, CleanSource, IngestSpec, ReadReport, time_column
@@ -270,6 +271,8 @@ class DuckDBStore:
             connection.execute(rows_table_ddl(table, spec.kind))
         if replace:
             connection.execute(f"DELETE FROM {table}")
+        elif first is not None and source.report.digest:
+            _require_same_files(connection, spec.layer, table, source.report.digest)
         next_ordinal = int(_value(connection, f"SELECT coalesce(max(ordinal) + 1, 0) FROM {table}"))
         counts = staged.settle(
             table,
@@ -409,6 +412,21 @@ def _require_store_file(path: Path) -> None:
         raise StoreUnavailable(f"{path} is not a store: a DuckDB file is needed, this is another")
 
 
+def _require_same_files(connection: duckdb.DuckDBPyConnection, layer: str, table: str, digest: str) -> None:
+    """Refuse sums of other files than those that the layer holds: what they share cannot be told any more."""
+    others = _value(
+        connection,
+        "SELECT count(*) FROM ingests WHERE layer = $layer AND json_extract_string(report, '$.digest') <>"
+        f" $digest AND id IN (SELECT DISTINCT ingest FROM {table})",
+        {"layer": layer, "digest": digest},
+    )
+    if others:
+        raise SumsExist(
+            f"layer {layer!r} holds the sums of other availability files, which cannot be merged with these:"
+            " read all files at once (a zip or folder of them), or take these instead with --replace"
+        )
+
+
 def _report(
     connection: duckdb.DuckDBPyConnection,
     report: ReadReport,
@@ -452,6 +470,7 @@ def _report(
         "rejected": report.rejected,
         "counts": found,
         "notes": notes,
+        **({"digest": report.digest} if report.digest else {}),
     }
 
 
@@ -519,8 +538,10 @@ def _dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _value(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    row = connection.execute(sql).fetchone()
+def _value(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object] | None = None
+) -> Any:
+    row = connection.execute(sql, parameters).fetchone()
     return row[0] if row else None
 
 

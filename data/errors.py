@@ -8,6 +8,7 @@ DataError
 ├── InvalidFilter           a filter that the engine cannot answer (ValueError)
 ├── LayerNotFound           (LookupError)
 ├── LayerExists             a clash of ids or kinds (ValueError)
+├── SumsExist               the layer holds sums to which no others can be added (ValueError)
 ├── AnalysisNotFound        (LookupError)
 ├── SnapshotNotFound        (LookupError)
 ├── StoreLocked             another process holds the store (OSError)
@@ -47,6 +48,10 @@ class LayerNotFound(DataError, LookupError):
 
 class LayerExists(DataError, ValueError):
     """The id is taken by a layer of another kind or by an analysis."""
+
+
+class SumsExist(DataError, ValueError):
+    """The layer holds the sums of other files, to which these cannot be added."""
 
 
 class AnalysisNotFound(DataError, LookupError):

@@ -146,7 +146,8 @@ class ReadReport:
 
     `columns` is field → column as recognised; `notes` are sentences for people; `counts` are named
     counts of what was seen (`null.<column>`, `time.ambiguous`, `swap.suspected` …); `rejected` counts
-    rejects by code.
+    rejects by code. `digest` tells the files apart whose rows were summed up while they were read: sums of
+    other files cannot be added to them. None for files whose rows come as they are.
     """
 
     format: str = ""
@@ -158,6 +159,7 @@ class ReadReport:
     rejected: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    digest: str | None = None
 
 
 class CleanSource(Protocol):

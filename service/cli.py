@@ -84,7 +84,9 @@ def ingest(
         replace=replace,
     )
     with _progress() as progress:
-        done = ingest_command(store, _existing(file), order, rejects, progress)
+        done = ingest_command(
+            store, _existing(file, may_be_folder=kind == "coverage"), order, rejects, progress
+        )
     for note in done.notes:
         print(note)
     print(done.summary)
@@ -278,10 +280,10 @@ def _require_kind(kind: str) -> None:
         raise typer.BadParameter(f"--kind needs one of {', '.join(KINDS)}; got {kind!r}")
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: Path, *, may_be_folder: bool = False) -> Path:
     if not path.exists():
         raise _Failed(f"there is no file {path}")
-    if not path.is_file():
+    if not path.is_file() and not (may_be_folder and path.is_dir()):
         raise _Failed(f"{path} is not a file")
     return path
 

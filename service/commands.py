@@ -43,6 +43,8 @@ def ingest_command(
     order = _with_boundary_file(order, is_remote(store_url))
     progress(f"reading {path.name}")
     if is_remote(store_url):
+        if path.is_dir():
+            raise InvalidInputs(f"{path}: a service takes one file; send the folder as one zip")
         with RemoteService(store_url) as service:
             result = service.ingest(path, order)
             rows = service.rejects(order.layer, result["ingest"], result["rejected"]) if rejects else []

@@ -42,6 +42,7 @@ from data.errors import (
     SnapshotNotFound,
     StoreLocked,
     StoreUnavailable,
+    SumsExist,
 )
 from models.errors import ModelError
 from service.encode import json_bytes
@@ -158,6 +159,7 @@ STATUS: dict[type[Exception], int] = {
     LayerNotFound: 404,
     SnapshotNotFound: 404,
     LayerExists: 409,
+    SumsExist: 409,
     StoreLocked: 503,
     StoreUnavailable: 503,
     DataError: 422,

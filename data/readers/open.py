@@ -7,10 +7,12 @@ from pathlib import Path
 
 import orjson
 
+from data.coverage_availability import AvailabilitySource
 from data.coverage_source import CoverageSource
 from data.errors import UnreadableFile
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
+from data.readers.availability_files import availability_files
 from data.readers.delimited import DelimitedSource
 from data.readers.dialect import open_text, scan_text
 from data.readers.json_items import JsonArray, JsonLines
@@ -65,8 +67,13 @@ def open_samples(path: Path, spec: IngestSpec) -> CleanSource:
 
 
 def open_coverage(path: Path, spec: IngestSpec) -> CleanSource:
-    """Open a table of broadband coverage: areas, cells or codes; raises as `open_incidents` does."""
-    return CoverageSource(open_raw(path), spec)
+    """Open a table of broadband coverage: areas, cells, codes, or availability files; raises as above.
+
+    Availability files may also be several in a zip, or a folder of them.
+    """
+    path = Path(path)
+    files = availability_files(path) if path.exists() else []
+    return AvailabilitySource(path, files, spec) if files else CoverageSource(open_raw(path), spec)
 
 
 def open_raw(path: Path) -> RawSource:
