@@ -1,0 +1,243 @@
+"""What the best candidate scores when nothing is there: maxima of a scan over simulated maps.
+
+Every replicate has random numbers of its own, so it does not matter which is made first. A replicate is
+scored in full only where its counts reach a critical count, and the critical counts belong to a score that
+nearly all replicates exceed; those that do not are made again with a lower one. The maxima are the same as
+if every candidate had been scored.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scan_candidates import (
+    Candidates,
+    Counts,
+    Floats,
+    Integers,
+    Windows,
+    critical_counts,
+    log_likelihood_ratio,
+)
+from spatial.disks import Sheet
+
+_PILOTS = 10
+# Maps that grow together: few enough to stay in a processor's cache.
+_PLACES_AT_ONCE = 1 << 17
+# Above this many cases for each place, drawing place by place is quicker than case by case.
+_CASES_PER_PLACE = 8
+
+
+class Null(Protocol):
+    """A law of maps without any cluster."""
+
+    def draw(self, rng: np.random.Generator) -> Counts:
+        """Return a stack of maps: one row for each number of last bins."""
+
+
+@dataclass(frozen=True)
+class PermutedDates:
+    """The dates of the cases, in any order, over their fixed places.
+
+    Attributes
+    ----------
+    cells : array of int64, shape (C,)
+        Position of the cell of every case, sorted.
+    ages : array of int, shape (C,)
+        Bins between each case and the last bin, sorted.
+    """
+
+    cells: Integers
+    ages: NDArray[np.int32]
+    windows: Windows
+    n_cells: int
+    kind: type[Any]
+
+    def draw(self, rng: np.random.Generator) -> Counts:
+        """Return a stack of maps; see `Null`."""
+        return _stacked(self.cells, rng.permutation(self.ages), self)
+
+
+@dataclass(frozen=True)
+class ScatteredCases:
+    """A fixed number of cases, each falling on its own: multinomial.
+
+    Attributes
+    ----------
+    places : CategoricalLaw
+        Over the cells, or over cells and bins, cell by cell.
+    by_bin : bool
+        Whether the places are cells and bins; if not, every bin is as likely.
+    """
+
+    places: "CategoricalLaw"
+    by_bin: bool
+    total: int
+    windows: Windows
+    n_cells: int
+    kind: type[Any]
+
+    def draw(self, rng: np.random.Generator) -> Counts:
+        """Return a stack of maps; see `Null`."""
+        n_bins = self.windows.n_bins
+        if n_bins == 1:
+            return self.places.counts(self.total, rng).astype(self.kind)[None]
+        place = self.places.draw(self.total, rng)
+        if self.by_bin:
+            cells, bins = np.divmod(place, n_bins)
+            return _stacked(cells, n_bins - 1 - bins, self)
+        return _stacked(place, rng.integers(n_bins, size=self.total), self)
+
+
+@dataclass(frozen=True)
+class CategoricalLaw:
+    """Draws of one of n places, by Walker's alias table: one look-up each.
+
+    Attributes
+    ----------
+    p : array, shape (n,)
+        Probabilities, summing to 1.
+    kept : array, shape (n,)
+        Of the draws that meet a place, the share that stays there.
+    other : array of int64, shape (n,)
+        Where the rest goes.
+    """
+
+    p: Floats
+    kept: Floats
+    other: Integers
+
+    def draw(self, size: int, rng: np.random.Generator) -> Integers:
+        """Return places, drawn independently."""
+        spot = rng.random(size) * len(self.p)
+        place = np.minimum(spot.astype(np.int64), len(self.p) - 1)
+        return np.where(spot - place < self.kept[place], place, self.other[place])
+
+    def counts(self, size: int, rng: np.random.Generator) -> Integers:
+        """Return how many of `size` draws fall on each place."""
+        if size > _CASES_PER_PLACE * len(self.p):
+            return rng.multinomial(size, self.p)
+        return np.bincount(self.draw(size, rng), minlength=len(self.p))
+
+
+def categorical_law(weights: Floats) -> CategoricalLaw:
+    """Return the law of draws in proportion to weights.
+
+    Examples
+    --------
+    >>> law = categorical_law(np.array([1.0, 0.0, 3.0]))
+    >>> law.kept.tolist(), law.other.tolist()
+    ([0.75, 0.0, 1.0], [2, 2, 2])
+
+    References
+    ----------
+    Walker (1977), ACM Transactions on Mathematical Software 3(3), 253-256.
+    """
+    p = weights / weights.sum()
+    scaled = p * len(p)
+    poor, rich = np.flatnonzero(scaled < 1), np.flatnonzero(scaled >= 1)
+    lent = np.cumsum(1 - scaled[poor])  # what the poor have taken, one after the other
+    spare = np.cumsum(scaled[rich] - 1)  # what the rich can give, one after the other
+    kept, other = np.ones(len(p)), np.arange(len(p))
+    kept[poor] = scaled[poor]
+    giver = np.searchsorted(spare, lent - (1 - scaled[poor]))
+    other[poor] = rich[np.minimum(giver, len(rich) - 1)]
+    # Who has given too much is poor itself, and takes from the next of the rich.
+    taker = np.searchsorted(lent, spare, side="right")
+    exhausted = np.flatnonzero(taker[:-1] < len(lent))
+    kept[rich[exhausted]] = np.clip(1 + spare[exhausted] - lent[taker[exhausted]], 0, 1)
+    other[rich[exhausted]] = rich[exhausted + 1]
+    return CategoricalLaw(p, kept, other)
+
+
+def null_maxima(candidates: Candidates, null: Null, simulations: int, rng: np.random.Generator) -> Floats:
+    """Return the largest score of every simulated map.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    null : Null
+    simulations : int
+        R, the number of maps.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (R,)
+        0 for a map on which no candidate holds more than it expects. More simulations only add to them.
+    """
+    root = rng.integers(2**63, size=4).tolist()
+    maxima = np.full(simulations, np.nan)
+    pilots = min(_PILOTS, simulations)
+    _fill(maxima, np.arange(pilots), 0.0, candidates, null, root)
+    level = float(maxima[:pilots].min())
+    for lower in (level, level / 2, 0.0):
+        _fill(maxima, np.flatnonzero(np.isnan(maxima)), lower, candidates, null, root)
+    return maxima
+
+
+def _fill(
+    maxima: Floats, missing: Integers, level: float, candidates: Candidates, null: Null, root: list[int]
+) -> None:
+    """Score the maps that are missing, as far as they reach the level."""
+    if not len(missing):
+        return
+    thresholds = [_thresholds(sheet, candidates, level) for sheet in candidates.sheets]
+    for number in missing.tolist():
+        maps = null.draw(np.random.default_rng([*root, number]))
+        found = max(
+            (
+                _largest(sheet, limits, maps, candidates)
+                for sheet, limits in zip(candidates.sheets, thresholds, strict=True)
+            ),
+            default=0.0,
+        )
+        if found >= level:
+            maxima[number] = found
+
+
+def _thresholds(sheet: Sheet, candidates: Candidates, level: float) -> list[Counts]:
+    """Return the critical counts on a sheet, for every radius one row for each window."""
+    windows = np.arange(len(candidates.windows))[:, None]
+    found = []
+    for radius in range(candidates.k + 1):
+        expected = candidates.expectation.at(radius, windows, sheet.rows)
+        counts = np.full(
+            (len(windows), sheet.size), np.iinfo(candidates.count_type).max, dtype=candidates.count_type
+        )
+        counts[:, sheet.places] = critical_counts(expected, level, candidates.total, candidates.count_type)
+        found.append(counts)
+    return found
+
+
+def _largest(sheet: Sheet, thresholds: list[Counts], maps: Counts, candidates: Candidates) -> float:
+    """Return the largest score among the candidates that reach their critical count."""
+    windows, best = candidates.windows, 0.0
+    cell_at = np.zeros(sheet.size, dtype=np.int64)
+    cell_at[sheet.places] = sheet.rows
+    at_once = max(_PLACES_AT_ONCE // sheet.size, 1) if windows.ends_now else len(maps)
+    for start in range(0, len(maps), at_once):
+        for radius, sums in enumerate(sheet.grow(maps[start : start + at_once])):
+            for first, counts in windows.counts(sums):
+                number = start + first
+                reached = counts >= thresholds[radius][number : number + len(counts)]
+                if reached.any():
+                    window, place = np.divmod(np.flatnonzero(reached), sheet.size)
+                    expected = candidates.expectation.at(radius, number + window, cell_at[place])
+                    scores = log_likelihood_ratio(counts[window, place], expected, candidates.total)
+                    best = max(best, float(scores.max()))
+    return best
+
+
+def _stacked(cells: Integers, ages: NDArray[Any], null: PermutedDates | ScatteredCases) -> Counts:
+    """Return the stack of maps of cases that happened some bins before the last."""
+    n, windows = null.n_cells, null.windows
+    if windows.ends_now:
+        recent = ages < windows.longest
+        cells, ages, n_rows = cells[recent], ages[recent], windows.longest
+    else:
+        ages, n_rows = ages + 1, windows.n_bins + 1
+    counts = np.bincount(ages.astype(np.int64) * n + cells, minlength=n_rows * n)
+    return np.cumsum(counts.reshape(n_rows, n), axis=0, dtype=null.kind)
