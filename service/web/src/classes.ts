@@ -47,7 +47,7 @@ function signOf(properties: Properties): 1 | -1 {
 
 function scoreBin(score: number | null): Bin {
   if (score === null) return null;
-  return score >= 90 ? 3 : score >= 75 ? 2 : score >= 50 ? 1 : 0;
+  return score >= 75 ? 3 : score >= 50 ? 2 : score >= 25 ? 1 : 0;
 }
 
 export interface Palette {
@@ -136,10 +136,10 @@ const SCORES: LegendPart[] = [
   {
     heading: 'Priority score',
     rows: [
-      { bin: 3, label: 'first to look at', note: '90–100' },
-      { bin: 2, label: 'high', note: '75–90' },
-      { bin: 1, label: 'above the middle', note: '50–75' },
-      { bin: 0, label: 'below the middle', note: '< 50' },
+      { bin: 3, label: 'very strong joint evidence', note: '75–100' },
+      { bin: 2, label: 'strong joint evidence', note: '50–75' },
+      { bin: 1, label: 'weak joint evidence', note: '25–50' },
+      { bin: 0, label: 'little or none', note: '< 25' },
       { bin: null, label: 'No evidence', note: 'no answer' },
     ],
   },

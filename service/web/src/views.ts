@@ -88,7 +88,7 @@ const priority: Words = {
   area: (area) => ({ over: 'Priority', title: placeTitle(area), sentences: [`${placeCellTitle(area)}.`, ...placeSentences(area)] }),
   cell: (id, cell) => ({ over: `Cell ${id}`, title: placeCellTitle(cell), sentences: placeSentences(cell) }),
   summary: (_, cells) => prioritySummary(cells),
-  threshold: () => 'The score orders places for attention; it is not a probability. Select one to see what it is made of.',
+  threshold: () => 'The score orders places for attention: at 50, chance alone would show as much in one place of 1,000. Select one to see what it is made of.',
 };
 
 export const VIEWS: Readonly<Record<Method, Words>> = { hotspots, surveillance, gaps, priority };

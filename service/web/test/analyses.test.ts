@@ -89,7 +89,7 @@ test('without a bin of the service the strength of evidence comes from q', () =>
 });
 
 test('a score is drawn by its band and filtered by its agreement', () => {
-  assert.deepEqual([100, 90, 75, 50, 49.9].map((score) => binOf({ score })), [3, 3, 2, 1, 0]);
+  assert.deepEqual([100, 75, 50, 25, 24.9].map((score) => binOf({ score })), [3, 3, 2, 1, 0]);
   assert.deepEqual([groupOf({ score: null }), binOf({ score: null })], ['untested', null]);
   assert.deepEqual([groupOf({ score: 9, agreement: 1 }), groupOf({ score: 99, agreement: 0 })], ['hot', 'none']);
 });
