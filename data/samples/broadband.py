@@ -42,13 +42,16 @@ def write_broadband(path: Path, where: Blocks, seed: int) -> dict[str, object]:
     share_under = np.where(in_desert, DESERT_UNDERSERVED, UNDERSERVED)
     underserved = _drawn(rng, locations - unserved, share_under / (1 - share))
     codes = block_codes(where)
+    lng, lat = to_lnglat(*shapely.get_coordinates(shapely.point_on_surface(where.polygon)).T)
     rows = [
         {
-            "GEOID20": code, "HOUSING_UNITS": home, "LOCATIONS": n,
-            "SERVED": n - under - none, "UNDERSERVED": under, "UNSERVED": none, "AS_OF": "2025-06-30",
+            "GEOID20": code, "INTPTLAT20": f"{y:+.6f}", "INTPTLON20": f"{x:+.6f}", "HOUSING_UNITS": home,
+            "LOCATIONS": n, "SERVED": n - under - none, "UNDERSERVED": under, "UNSERVED": none,
+            "AS_OF": "2025-06-30",
         }
-        for code, home, n, under, none in zip(
-            codes, homes, locations.tolist(), underserved.tolist(), unserved.tolist(), strict=True
+        for code, x, y, home, n, under, none in zip(
+            codes, lng.tolist(), lat.tolist(), homes, locations.tolist(), underserved.tolist(),
+            unserved.tolist(), strict=True,
         )
     ]  # fmt: skip
     write_features(path, list(zip(rows, where.polygon, strict=True)))

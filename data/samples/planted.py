@@ -144,7 +144,7 @@ PLANTS = (
 #: The calls that go with what rises in the wastewater of a sewershed. They have a stream of their own.
 RISES = (
     Plant("ems-opioid-rise", "ems", "Overdoses of the last weeks in the sewershed whose wastewater alarms",
-          OVERDOSE, "new", new("2025-11-06", 36.0), (10.0, 30.0), 650.0),
+          OVERDOSE, "new", new("2025-11-06", 65.0), (10.0, 30.0), 600.0),
 )  # fmt: skip
 
 
