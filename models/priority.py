@@ -21,12 +21,12 @@ Mask = NDArray[np.bool_]
 MAX_EVIDENCE = 6.0
 #: The combined p whose score is 50; every further factor of 1,000 halves what is left to 100.
 P_OF_SCORE_50 = 1e-3
-#: In the sensitivity of the rank each weight is multiplied by these in turn; 0 leaves the layer out.
-WEIGHT_FACTORS = (0.5, 2.0, 0.0)
+#: In the sensitivity of the rank each weight in turn is multiplied by these.
+WEIGHT_FACTORS = (0.5, 2.0)
 
 _MAX_LAYERS = 62  # a set of layers is kept as the bits of one integer
-# Sums that agree to this many digits are ties, whatever the order in which they were added.
-_DIGITS = 11
+# Values that agree to so many decimals are ties, whatever the order in which they were summed.
+_DECIMALS = 8
 _TINY = 1e-300
 _GRID = 4001
 
@@ -46,8 +46,7 @@ class Priority:
         1 is the highest score; ties go to the stronger evidence beyond the bound, then to the higher
         agreement, then to the smaller id. NaN without evidence.
     rank_low, rank_high : array, shape (n,)
-        Best and worst rank as each weight in turn is halved, doubled and, where another layer is left, set
-        to 0. The rank itself lies between them.
+        Best and worst rank as each weight in turn is halved and doubled. The rank itself lies between them.
     contributions : array, shape (k, n)
         What each layer gives to the score; their sum over the layers is the score. NaN without evidence.
     evidence : array, shape (k, n)
@@ -175,7 +174,7 @@ def priority(
     n_layers, agreement = has.sum(axis=0), (is_called & has).sum(axis=0)
     n = found.shape[1]
     tie = np.arange(n) if ids is None else np.asarray(ids)
-    order = np.lexsort((tie, -agreement, -strength, np.where(n_layers > 0, chance, np.inf)))
+    order = np.lexsort((tie, -agreement, -strength, np.where(n_layers > 0, _rounded_log(chance), np.inf)))
     variations = weight_variations(w)
     low, high = _rank_range(bounded, has, variations, related.used, order)
     nothing = n_layers == 0
@@ -313,7 +312,7 @@ def weight_variations(weights: ArrayLike) -> Floats:
     Examples
     --------
     >>> weight_variations([1, 1]).tolist()
-    [[0.5, 1.0], [2.0, 1.0], [0.0, 1.0], [1.0, 0.5], [1.0, 2.0], [1.0, 0.0]]
+    [[0.5, 1.0], [2.0, 1.0], [1.0, 0.5], [1.0, 2.0]]
     >>> weight_variations([1, 0]).shape
     (0, 2)
     """
@@ -371,7 +370,7 @@ def _combined(
         parts = own[:, None] * bounded[pattern.layers][:, pattern.cells]
         total = parts.sum(axis=0)
         chance[pattern.cells] = _chance(total, variance)
-        strength[pattern.cells] = np.round(own @ full[pattern.layers][:, pattern.cells], _DIGITS)
+        strength[pattern.cells] = np.round(own @ full[pattern.layers][:, pattern.cells], _DECIMALS)
         np.divide(parts, total, out=parts, where=total > 0)
         shares[np.ix_(pattern.layers, np.arange(n)[pattern.cells])] = parts
     return chance, shares, strength
@@ -387,7 +386,12 @@ def _law(layers: Integers, weights: Floats, correlation: Floats) -> tuple[Floats
 
 def _chance(total: Floats, variance: float) -> Floats:
     """Return the upper tail of the gamma law of mean 1 and this variance."""
-    return np.asarray(gammaincc(1 / variance, np.round(total, _DIGITS) / variance), dtype=np.float64)
+    return np.asarray(gammaincc(1 / variance, total / variance), dtype=np.float64)
+
+
+def _rounded_log(chance: Floats) -> Floats:
+    rounded: Floats = np.round(np.log(np.maximum(chance, _TINY)), _DECIMALS)
+    return rounded
 
 
 def _log_chance(total: Floats, variance: float) -> Floats:
@@ -405,18 +409,18 @@ def _rank_range(
     Worked in the given order: it decides where a variation ties.
     """
     n = len(order)
-    sorted_bounded, sorted_has = bounded[:, order], has[:, order]
+    sorted_bounded, patterns = bounded[:, order], _patterns(has[:, order])
+    parts = [sorted_bounded[pattern.layers][:, pattern.cells] for pattern in patterns]
     low = np.arange(1, n + 1)
     high = low.copy()
     for weights in variations:
-        patterns = _patterns(sorted_has & (weights > 0)[:, None])
         key = np.full(n, np.inf)
-        for pattern in patterns:
+        for pattern, part in zip(patterns, parts, strict=True):
             own, variance = _law(pattern.layers, weights, correlation)
-            total = own @ sorted_bounded[pattern.layers][:, pattern.cells]
+            total = own @ part
             # Where all cells have the same layers the sums have the order of their chances.
             key[pattern.cells] = _log_chance(total, variance) if len(patterns) > 1 else -total
-        ranks = _ranks(np.argsort(np.round(key, _DIGITS - 1), kind="stable"))
+        ranks = _ranks(np.argsort(np.round(key, _DECIMALS), kind="stable"))
         np.minimum(low, ranks, out=low)
         np.maximum(high, ranks, out=high)
     back = _ranks(order) - 1

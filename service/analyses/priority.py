@@ -25,7 +25,9 @@ _SCALE = (
     " of a million. Contributions add up to the score. Evidence is -log10 p, at most"
     f" {MAX_EVIDENCE:g} for a layer."
 )
-_RANGE = "rank_low and rank_high: best and worst rank as each weight in turn is halved, doubled and set to 0"
+_RANGE = "rank_low and rank_high: best and worst rank as each weight in turn is halved and doubled"
+# Fewer independent places than this leave it open how alike two layers are.
+_FEW_PLACES = 30
 # Correlations above this are worth a sentence: the layers say much of the same.
 _ALIKE = 0.7
 
@@ -244,6 +246,11 @@ def _notes(layers: list[_Layer], placed: list[CellEvidence], found: Priority) ->
             notes.append(f"{layer.role}: no evidence in any cell of the study area; it takes no part")
         elif layer.evidence.shapes is not None:
             notes.append(f"{layer.role}: found for areas; their cells share what was found for the area")
+        if len(layers) > 1 and 0 < one.n_independent < _FEW_PLACES:
+            notes.append(
+                f"{layer.role}: {one.n_independent:,.0f} independent places leave its likeness to the others"
+                " uncertain; it is taken at its upper end, so that less is claimed"
+            )
     for i, j in zip(*np.nonzero(np.triu(found.correlation >= _ALIKE, 1)), strict=True):
         if found.n_common[i, j]:
             r = found.correlation[i, j]
