@@ -237,6 +237,9 @@ def _values(
                 notes.append(
                     f"{', '.join(others)} look like values too; they were kept as attributes (--map value=…)"
                 )
+        if not columns:
+            # A year in which nothing was detected has no number in any row.
+            columns = [c for c in ranked(open_, aliases.SAMPLE_VALUE) if _tells_only_below(table[c])][:1]
     if not columns:
         of_numbers = [c for c in free if c not in taken and _has_values(table[c])]
         raise MissingField(
@@ -280,6 +283,19 @@ def _has_values(column: pa.ChunkedArray) -> bool:
     readable = np.isfinite(found.values) | np.isfinite(found.limits)
     bad = found.is_unreadable & told
     return bool(readable.any() and bad.sum() <= 0.5 * told.sum())
+
+
+def _tells_only_below(column: pa.ChunkedArray) -> bool:
+    """Return whether every filled cell of a column says that nothing was detected."""
+    if not _is_words(column.type):
+        return False
+    found = amounts(column, number_style(column))
+    told = ~found.is_missing
+    return bool(told.any() and found.is_below[told].all())
+
+
+def _is_words(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 # detection

@@ -64,14 +64,14 @@ def states(inputs: SurveillanceInputs, rows: SampleRows, panel: Panel, tested: M
         mine = np.flatnonzero(np.isin(panel.series, members))
         own = np.searchsorted(members, panel.series[mine])
         found = _judged(inputs, rows, tested, mine, own, len(members))
-        for name, values in _of_series(inputs, found, as_of).items():
+        counted = _counted(rows, tested, mine, own, len(members))
+        for name, values in _of_series(inputs, found, counted, as_of).items():
             of_series[name][members] = values
-        usable = found.campaigns.samples.is_usable
-        np.fmax.at(of_series["last_sample"], panel.series[mine[usable]], rows.start[mine[usable]])
         for name, values in _of_rows(inputs, found, own).items():
             of_rows[name][mine] = values
         for place, number in enumerate(members):
-            words = _words(inputs, found.reason[place], left_out[number], tested.told[number])
+            model_words = found.reason[place] if found.n_samples[place] else counted.reasons[place]
+            words = _words(inputs, model_words, left_out[number], tested.told[number])
             before = of_series["reason"][number]
             of_series["reason"][number] = "; ".join([*([before] if before else []), *words]) or None
     return States(of_series, of_rows, as_of)
@@ -116,8 +116,33 @@ def _judged(
     )
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """The samples of each series that were not left out; `reasons` where none of them has a number."""
+
+    n_samples: Integers
+    n_censored: Integers
+    last_sample: npt.NDArray[np.datetime64]
+    last_day: npt.NDArray[np.datetime64]
+    reasons: list[str]
+
+
+def _counted(rows: SampleRows, tested: Measures, mine: Integers, own: Integers, n: int) -> _Counted:
+    used = tested.left_out[mine] == ""
+    at, series = mine[used], own[used]
+    last = {"start": np.full(n, np.datetime64("NaT"), "datetime64[us]")}
+    last["day"] = last["start"].astype("datetime64[D]")
+    for name, values in last.items():
+        np.fmax.at(values, series, getattr(rows, name)[at])
+    n_samples = np.bincount(series, minlength=n)
+    reasons = [f"{number:,} samples, all below a limit that is not told" for number in n_samples.tolist()]
+    reasons = [words if number else "no sample" for words, number in zip(reasons, n_samples, strict=True)]
+    n_censored = np.bincount(series[rows.is_below[at]], minlength=n)
+    return _Counted(n_samples, n_censored, last["start"], last["day"], reasons)
+
+
 def _of_series(
-    inputs: SurveillanceInputs, found: Surveillance, as_of: np.datetime64 | None
+    inputs: SurveillanceInputs, found: Surveillance, counted: _Counted, as_of: np.datetime64 | None
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the columns of one family; q is over those of its series that are not stale."""
     silence = longest_silence_days(usual_interval_days(found.campaigns, len(found)))
@@ -125,7 +150,7 @@ def _of_series(
         silence = np.full(len(found), float(inputs.stale_days))
     stale = np.zeros(len(found), dtype=bool)
     if as_of is not None:
-        stale = is_stale(found.last_sample, as_of, silence)
+        stale = is_stale(counted.last_day, as_of, silence)
     columns: dict[str, npt.NDArray[Any]] = {
         name: np.array(getattr(found, name), dtype=float) for name in _FIGURES
     }
@@ -135,12 +160,15 @@ def _of_series(
     alarm = or_none(q <= inputs.alpha, ~np.isnan(q))
     state = np.where(np.isnan(q), "unknown", np.where(q <= inputs.alpha, "alarm", "normal")).astype(object)
     state[stale] = "stale"
-    state[found.n_samples == 0] = "no data"
+    state[counted.n_samples == 0] = "no data"
     reason = np.full(len(found), "", dtype=object)
     for place in np.flatnonzero(stale):
-        reason[place] = _stale_words(found.last_sample[place], as_of, silence[place])
+        reason[place] = _stale_words(counted.last_day[place], as_of, silence[place])
     return {
         **columns,
+        "n_samples": counted.n_samples,
+        "n_censored": counted.n_censored,
+        "last_sample": counted.last_sample,
         "q": q,
         "alarm": alarm,
         "state": state,

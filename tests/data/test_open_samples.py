@@ -170,6 +170,13 @@ def test_a_mark_for_what_was_not_detected_is_no_negative_value(tmp_path: Path) -
     assert _values(rows) == [(None, True, 4.0), (8.0, False, 4.0)]
 
 
+def test_a_file_in_which_nothing_was_detected(tmp_path: Path) -> None:
+    text = "sewershed,date,analyte,value,unit\nA,2024-01-01,heroin,ND,ng/L\nA,2024-01-02,heroin,<LOD,ng/L\n"
+    rows, rejects, _ = read_samples(tmp_path / "none.csv", text)
+    assert not rejects
+    assert _values(rows) == [(None, True, None)] * 2
+
+
 def test_each_bad_row_has_its_reason(tmp_path: Path) -> None:
     rows, rejects, report = read_samples(tmp_path / "broken.csv", BROKEN)
     assert [row["row"] for row in rows] == [1, 11]

@@ -124,6 +124,14 @@ def test_nondetects_are_censored_and_the_choice_is_recorded(tmp_path: Path) -> N
         assert found["emberline"]["parameters"]["nondetect"] == choice
 
 
+def test_what_was_never_detected_is_no_lack_of_samples(tmp_path: Path) -> None:
+    rows = [row | {"value": "ND"} for row in campaigns_of("S1")]
+    first = _of(_run(tmp_path, rows, *PROPERTIES), "S1.fentanyl")
+    assert (first["state"], first["n_samples"], first["n_censored"]) == ("unknown", 98, 98)
+    assert first["reason"] == "98 samples, all below a limit that is not told"
+    assert first["last_sample"] == "2025-02-11T07:00:00Z"
+
+
 def test_a_series_that_ended_long_ago_raises_no_alarm(tmp_path: Path) -> None:
     quiet = [row for row in _panel(rises={10: 6.0}) if row["sewershed"] != "S1" or row["date"] < "2024-11-15"]
     found = _run(tmp_path, [*quiet, *campaigns_of("S5", months=14)], *PROPERTIES)

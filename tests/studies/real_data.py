@@ -20,6 +20,9 @@ from tests.studies.real_cases import CASES
 from tests.studies.real_data_page import page
 from tests.studies.real_walk import examined
 
+#: What stands below it in the page was written there by other studies, and stays.
+PARTS_MARK = "<!-- Parts of other studies -->"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Walk through all cases, write the page, say what is wrong."""
@@ -45,10 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     print(f"  WRONG {words}", file=sys.stderr, flush=True)
     text = page(seen, ogr, start_s)
     if chosen.out:
-        chosen.out.write_text(text, encoding="utf-8")
+        chosen.out.write_text(text + _parts_of_others(chosen.out), encoding="utf-8")
     else:
         print(text)
     return int(any(one.wrong for one in seen))
+
+
+def _parts_of_others(page: Path) -> str:
+    """Return what other studies wrote into the page, below its mark."""
+    kept = page.read_text(encoding="utf-8").partition(PARTS_MARK) if page.exists() else ("", "", "")
+    return "\n" + kept[1] + kept[2] if kept[1] else ""
 
 
 if __name__ == "__main__":
