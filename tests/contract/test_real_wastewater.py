@@ -11,7 +11,7 @@ from tests.studies.real_wastewater import Walk, epa_sewersheds, nz_esr, twin_cit
 pytestmark = pytest.mark.contract
 
 WALKS = {
-    "wastewater/twin_cities_metc": (twin_cities, 13),
+    "wastewater/twin_cities_metc": (twin_cities, 11),
     "wastewater/nz_esr": (nz_esr, 12),
     "wastewater/epa_sewersheds": (epa_sewersheds, 12),
 }
