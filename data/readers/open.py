@@ -27,6 +27,7 @@ from data.readers.recognise import (
     JSON_LINES,
     PARQUET,
     SHAPEFILE,
+    TOPOJSON,
 )
 from data.readers.unpack import unpacked
 from data.records import CleanSource, IngestSpec
@@ -40,6 +41,7 @@ _ENDINGS = {
     GEOPACKAGE: (".gpkg",),
     SHAPEFILE: (".shp",),
     FLATGEOBUF: (".fgb",),
+    TOPOJSON: (".topojson", ".json"),
 }
 
 
@@ -109,7 +111,7 @@ def _opened(path: Path, room: Path) -> RawSource:
     # GDAL brings pandas with it, which takes seconds to load: only where a file needs it.
     from data.readers.vector import VectorSource
 
-    if form == GEOJSON:
+    if form in (GEOJSON, TOPOJSON):
         _require_no_error_answer(inside, name)
         inside = _in_utf8(inside, room)
     return VectorSource(_rightly_named(inside, form, room), name, form)

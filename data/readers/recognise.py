@@ -17,7 +17,7 @@ DELIMITED, PARQUET, GEOJSON, JSON_LINES, JSON_ARRAY = (
     "json lines",
     "json array",
 )
-GEOPACKAGE, SHAPEFILE, FLATGEOBUF = "GPKG", "ESRI Shapefile", "FlatGeobuf"
+GEOPACKAGE, SHAPEFILE, FLATGEOBUF, TOPOJSON = "GPKG", "ESRI Shapefile", "FlatGeobuf", "TopoJSON"
 
 _MAGIC = (
     (b"\x1f\x8b", GZIP),
@@ -46,7 +46,8 @@ _STRANGERS = (
 )
 
 _ENDINGS = (
-    "CSV, TSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet or GeoParquet (each also in .gz or .zip)"
+    "CSV, TSV, GeoJSON, TopoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet or GeoParquet"
+    " (each also in .gz or .zip)"
 )
 
 
@@ -109,6 +110,8 @@ def _json_format(start: str) -> str:
         return JSON_LINES
     if closed and re.match(r'\{\s*"type"\s*:\s*"Feature"', first):
         return JSON_LINES
+    if re.search(r'^\{[^{}]*"type"\s*:\s*"Topology"', start):
+        return TOPOJSON
     return GEOJSON
 
 

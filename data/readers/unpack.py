@@ -29,8 +29,8 @@ MOST_MEMBERS = 10_000
 
 _COPY_BYTES = 1 << 20
 _DATA_ENDINGS = (
-    ".csv .tsv .txt .tab .psv .json .geojson .geojsonl .geojsons .geojsonseq .ndjson .jsonl .gpkg .shp .fgb "
-    ".parquet .geoparquet .pq .gz .zip"
+    ".csv .tsv .txt .tab .psv .json .topojson .geojson .geojsonl .geojsons .geojsonseq .ndjson .jsonl .gpkg "
+    ".shp .fgb .parquet .geoparquet .pq .gz .zip"
 ).split()
 _SHAPE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _OFFICE = {
@@ -125,7 +125,9 @@ def _require_harmless(member: zipfile.ZipInfo, name: str) -> None:
 
 def _is_litter(filename: str) -> bool:
     parts = filename.split("/")
-    return parts[0] == "__MACOSX" or parts[-1].startswith(".")
+    # The census bureau packs the names of the columns beside its tables.
+    is_legend = parts[-1].endswith("-Column-Metadata.csv")
+    return parts[0] == "__MACOSX" or parts[-1].startswith(".") or is_legend
 
 
 def _without_shape_parts(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:

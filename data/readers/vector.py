@@ -1,4 +1,4 @@
-"""GIS files through GDAL: GeoPackage, Shapefile, FlatGeobuf and whole GeoJSON, streamed as Arrow."""
+"""GIS files through GDAL: GeoPackage, Shapefile, FlatGeobuf, whole GeoJSON, TopoJSON, streamed as Arrow."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,15 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 
 from data.errors import UnreadableFile
 from data.readers.raw import RawChunk, RawFacts
-from data.readers.recognise import FLATGEOBUF, GEOJSON, GEOPACKAGE, SHAPEFILE
+from data.readers.recognise import FLATGEOBUF, GEOJSON, GEOPACKAGE, SHAPEFILE, TOPOJSON
 
-_NAMES = {GEOPACKAGE: "GeoPackage", SHAPEFILE: "Shapefile", FLATGEOBUF: "FlatGeobuf", GEOJSON: "GeoJSON"}
+_NAMES = {
+    GEOPACKAGE: "GeoPackage",
+    SHAPEFILE: "Shapefile",
+    FLATGEOBUF: "FlatGeobuf",
+    GEOJSON: "GeoJSON",
+    TOPOJSON: "TopoJSON",
+}
 
 #: Rows per chunk: geometries of areas are large, so fewer than for tables.
 BATCH_ROWS = 32_768
@@ -44,11 +50,15 @@ class VectorSource:
         self._path = path
         self._name = name
         self._form = form
-        self._layer = self._only_layer()
+        self._layer, others = self._chosen_layer()
         meta, schema = self._opened_schema()
         self._geometry = meta["geometry_name"] or "wkb_geometry"
         columns = [c for c in schema.names if c != self._geometry]
         self.facts = RawFacts(name, _NAMES[form], columns, meta["encoding"], meta["crs"])
+        if others:
+            self.facts.notes.append(
+                f"of several layers {self._layer} was taken; left aside: {', '.join(others)}"
+            )
 
     def chunks(self, columns: Sequence[str] | None = None) -> Iterator[RawChunk]:
         """Yield the features in file order."""
@@ -69,7 +79,8 @@ class VectorSource:
         geometry = pc.cast(table[self._geometry], pa.binary())
         return RawChunk(table.drop_columns([self._geometry]), rows, geometry)
 
-    def _only_layer(self) -> str:
+    def _chosen_layer(self) -> tuple[str, list[str]]:
+        """Return the layer to read, and those that are left aside."""
         with self._guarded("its layers"):
             layers = pyogrio.list_layers(self._path)
         spatial = [str(layer) for layer, kind in layers if kind is not None]
@@ -77,11 +88,16 @@ class VectorSource:
         if not names:
             raise UnreadableFile(f"{self._name}: one layer is needed, the file has none")
         if len(names) == 1:
-            return names[0]
+            return names[0], []
         # A file of several layers is mostly called after the one that it is about.
         meant = [one for one in names if one.casefold() in self._name.casefold()]
         if len(meant) == 1:
-            return meant[0]
+            return meant[0], [name for name in names if name != meant[0]]
+        if self._form == TOPOJSON:
+            # A topology nests areas in larger ones: the finest tell the others.
+            with self._guarded("its layers"):
+                finest = max(names, key=lambda name: pyogrio.read_info(self._path, layer=name)["features"])
+            return finest, [name for name in names if name != finest]
         listed = ", ".join(names[:8])
         raise UnreadableFile(
             f"{self._name}: one layer is needed, the file has {len(names)}: {listed};"
