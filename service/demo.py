@@ -17,7 +17,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 3
+EDITION = 4
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 
@@ -45,6 +45,33 @@ ANALYSES: list[dict[str, Any]] = [
         "method": "hotspots",
         "title": "All EMS and fire calls: hotspots",
         "inputs": {**_PLACE, "layer": "ems", "resolution": 9},
+    },
+    {
+        "id": "wastewater-alerts",
+        "method": "surveillance",
+        "title": "Opioids in wastewater: alarms by sewershed",
+        "inputs": {"layer": "wastewater", "sewersheds": "sewersheds"},
+    },
+    {
+        "id": "broadband-gaps",
+        "method": "gaps",
+        "title": "Broadband: where unserved locations stand out",
+        "inputs": {"layer": "broadband", "boundary": "boundary", "resolution": 9},
+    },
+    {
+        "id": "priority-areas",
+        "method": "priority",
+        "title": "Where to go first: overdoses, wastewater and broadband together",
+        "inputs": {
+            "inputs": {
+                "overdoses": "ems-opioid-hotspots",
+                "wastewater": "wastewater-alerts",
+                "broadband": "broadband-gaps",
+            },
+            "weights": {"overdoses": 2.0, "wastewater": 1.0, "broadband": 1.0},
+            "boundary": "boundary",
+            "resolution": 9,
+        },
     },
 ]
 

@@ -1,0 +1,110 @@
+"""The demo from an empty store: what the truth file of the sample city promises stands in its collections."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from starlette.testclient import TestClient
+
+from data.samples.city import write_city
+from service.app import create_app
+from service.demo import ANALYSES, SEED, prepare_demo
+from service.settings import Settings
+from spatial.grid import cells_from_hex, disk, hex_strings
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"duckdb:///{tmp_path_factory.mktemp('demo') / 'demo.duckdb'}"
+
+
+@pytest.fixture(scope="module")
+def told(store_url: str) -> list[str]:
+    return prepare_demo(store_url, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def demo(store_url: str, told: list[str]) -> Iterator[TestClient]:
+    assert told
+    with TestClient(create_app(Settings(store_url=store_url))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    sample = write_city(tmp_path_factory.mktemp("city"), seed=SEED)
+    loaded: dict[str, Any] = json.loads(sample.truth.read_bytes())
+    return loaded
+
+
+def items(client: TestClient, collection: str) -> list[dict[str, Any]]:
+    answer = client.get(f"/collections/{collection}/items", params={"f": "json", "limit": 10_000})
+    assert answer.status_code == 200
+    found: list[dict[str, Any]] = answer.json()["features"]
+    return found
+
+
+def test_every_row_is_told_of(told: list[str]) -> None:
+    assert "wastewater: accepted=7362 rejected=0 duplicate=0 updated=1" in told
+    assert "sewersheds: accepted=5 rejected=0 duplicate=0 updated=0" in told
+    assert "broadband: accepted=2776 rejected=0 duplicate=0 updated=0" in told
+
+
+def test_second_demo_finds_the_city(store_url: str, told: list[str]) -> None:
+    assert prepare_demo(store_url, lambda _: None) == [f"the sample city is in {store_url} already"]
+
+
+def test_all_analyses_are_published(demo: TestClient) -> None:
+    ids = {one["id"] for one in demo.get("/collections", params={"f": "json"}).json()["collections"]}
+    assert {one["id"] for one in ANALYSES} <= ids
+    assert {"wastewater-alerts.series", "broadband-gaps.areas", "ems-opioid-hotspots.cells"} <= ids
+
+
+def test_alarms_are_the_planted_rise(demo: TestClient, truth: dict[str, Any]) -> None:
+    found = [item["properties"] for item in items(demo, "wastewater-alerts")]
+    alarms = {(one["sewershed"], one["analyte"]) for one in found if one["alarm"]}
+    planted = {
+        (change["sewershed"], analyte)
+        for change in truth["wastewater"]
+        if change["alarm"]
+        for analyte in change["analytes"]
+    }
+    assert len(found) == 30
+    assert alarms == planted
+
+
+def test_gaps_are_the_planted_desert(demo: TestClient, truth: dict[str, Any]) -> None:
+    planted = cells_from_hex(truth["deserts"][0]["cells"]["9"])
+    found = {item["id"]: item["properties"] for item in items(demo, "broadband-gaps")}
+    hot = [cell for cell, one in found.items() if one["class"] == "hot"]
+    inhabited = [cell for cell in hex_strings(planted) if found[cell]["locations"] > 0]
+    assert set(inhabited) <= set(hot)
+    assert np.isin(cells_from_hex(hot), disk(planted, 3)).all()
+    assert sum(one["locations"] for one in found.values()) > 80_000
+
+
+def test_overdoses_rise_where_the_wastewater_does(demo: TestClient, truth: dict[str, Any]) -> None:
+    first = place_of_the_rise(truth)
+    hot = [item for item in items(demo, "ems-opioid-hotspots") if item["properties"]["class"] == "hot"]
+    areas = shapely.from_geojson([json.dumps(item["geometry"]) for item in hot])
+    shed = next(one for one in truth["sewersheds"] if one["id"] == "SW-2")["geometry"]
+    assert shapely.intersects(areas, first).any()
+    assert shapely.contains(shapely.from_geojson(json.dumps(shed)), first)
+
+
+def test_first_priority_is_where_calls_and_wastewater_agree(demo: TestClient, truth: dict[str, Any]) -> None:
+    first = min(items(demo, "priority-areas"), key=lambda item: item["properties"]["rank"])
+    told_of = first["properties"]
+    assert told_of["agreement"] == 2
+    assert told_of["contributions"]["overdoses"] > 30
+    assert told_of["contributions"]["wastewater"] > 5
+    assert shapely.intersects(shapely.from_geojson(json.dumps(first["geometry"])), place_of_the_rise(truth))
+
+
+def place_of_the_rise(truth: dict[str, Any]) -> shapely.Geometry:
+    """Return the disc of the planted calls, in degrees (a degree of latitude has 111 km)."""
+    plant = next(one for one in truth["hotspots"] if one["id"] == "ems-opioid-rise")
+    return shapely.Point(plant["center"]).buffer(plant["radius_m"] / 111_000)
