@@ -50,7 +50,7 @@ BLOCK_BYTES = 8 << 20
 _ROOM = 16
 
 #: A quoted brand name may run over this many lines.
-_MOST_LINES = 20
+_MOST_LINES = 50
 _MOST_TEXT = 2000
 
 _COMMA, _NEWLINE, _RETURN, _QUOTE = b',\n\r"'
