@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.beta_binomial import ShareFit, checked_shares, fit_shares, sum_tail, upper_tail, variance
+from models.beta_binomial import ShareFit, checked_shares, fit_shares, sum_tail, upper_tail, variance, worth
 from models.errors import InvalidParameter
 from models.hotspots import SIDES
 from models.scales import best_scale, of_best
@@ -22,7 +22,7 @@ from spatial.contiguity import Contiguity, area_sums, area_values
 from spatial.neighbors import MAX_K, NeighborIndex, disk_sums, disk_values
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Counts = NDArray[np.int64]
 
 #: Radii that "auto" combines: of disks of cells, and of areas, which are large and speak for themselves too.
 AUTO_CELL_RINGS = (1, 2, 3)
@@ -49,7 +49,8 @@ class Gaps:
     ring : array of int
         Radius of the neighbourhood that `z` refers to: the one with the smallest p.
     z : array of float
-        (O - E) / sqrt(Var) of the unserved locations of that neighbourhood; NaN without an answer.
+        Score of that neighbourhood in standard deviations: Σ w (u - n m) / sqrt(Σ w² Var u), where a
+        location is worth w = 1 / (1 + (n - 1) rho); NaN without an answer.
     p : array of float
         The p that is judged: one-sided for side "hot" or "cold", doubled for "both", combined over the radii.
     q : array of float
@@ -82,8 +83,9 @@ def gaps(
     """Return where the share of unserved locations stands out from the whole.
 
     Units are cells with their grid neighbours or areas with those that they border on. Test statistic: the
-    unserved locations of a unit and its neighbours, given all their locations. Null: `beta_binomial`, with
-    the mean and the clumping that the ordinary units keep.
+    unserved locations of a unit and its neighbours, given all their locations, each for what it is worth
+    (`beta_binomial.worth`: without clumping the plain sum). Null: the beta binomial law with the mean and the
+    clumping that the ordinary units keep.
 
     Parameters
     ----------
@@ -108,6 +110,7 @@ def gaps(
     References
     ----------
     Griffiths (1973), Biometrics 29(4), 637-648.
+    Williams (1982), Journal of the Royal Statistical Society C 31(2), 144-148.
     Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57(1), 289-300.
 
     Examples
@@ -245,14 +248,16 @@ def _radii(k: int | str, alpha: float, side: str, are_cells: bool) -> tuple[int,
     return (int(k),)
 
 
-def _tail(disks: _Disks, o: NDArray[np.int64], n: NDArray[np.int64], mean: float, rho: float) -> Floats:
+def _tail(disks: _Disks, o: Counts, n: Counts, mean: float, rho: float) -> Floats:
     """Return P(S >= s) of every neighbourhood; NaN without locations, or where it holds all there are."""
-    s, size = disks.sums(o), disks.sums(n)
-    tested = np.flatnonzero((n > 0) & (size < n.sum()))
+    w = worth(n, rho)
+    s, largest, spread = disks.sums(w * o), disks.sums(w * n), disks.sums(w * w * variance(n, mean, rho))
+    counts = disks.sums(o)
+    tested = np.flatnonzero((n > 0) & (disks.sums(n) < n.sum()))
     p = np.full(len(o), np.nan)
-    spread = disks.sums(variance(n, mean, rho))
-    p[tested] = upper_tail(s[tested], size[tested], mean, rho, spread[tested])
-    decisive = tested[(p[tested] <= _KEPT_ABOVE) & (s[tested] > 0)]
+    p[tested] = upper_tail(s[tested], largest[tested], mean, spread[tested], w[tested])
+    p[tested[counts[tested] == 0]] = 1.0  # whatever rounding left of the sum
+    decisive = tested[(p[tested] <= _KEPT_ABOVE) & (counts[tested] > 0)]
     for portion, values in disks.values(n.astype(np.float64), decisive):
         for start in range(0, len(portion), _ROWS_AT_ONCE):
             rows, of = portion[start : start + _ROWS_AT_ONCE], values[start : start + _ROWS_AT_ONCE]
@@ -260,19 +265,20 @@ def _tail(disks: _Disks, o: NDArray[np.int64], n: NDArray[np.int64], mean: float
     return p
 
 
-def _z(disks: _Disks, o: NDArray[np.int64], n: NDArray[np.int64], fit: ShareFit) -> Floats:
-    spread = disks.sums(variance(n, fit.mean, fit.rho))
+def _z(disks: _Disks, o: Counts, n: Counts, fit: ShareFit) -> Floats:
+    w = worth(n, fit.rho)
+    spread = disks.sums(w * w * variance(n, fit.mean, fit.rho))
     z = np.full(len(o), np.nan)
-    np.divide(disks.sums(o) - fit.mean * disks.sums(n), np.sqrt(spread), out=z, where=spread > 0)
+    np.divide(disks.sums(w * (o - fit.mean * n)), np.sqrt(np.maximum(spread, 0)), out=z, where=spread > 0)
     return z
 
 
-def _ratio(o: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
+def _ratio(o: Counts, n: Counts) -> Floats:
     found: Floats = np.divide(o, n, out=np.full(len(n), np.nan), where=n > 0)
     return found
 
 
-def _diagnostics(o: NDArray[np.int64], n: NDArray[np.int64], fit: ShareFit, p: Floats) -> dict[str, Any]:
+def _diagnostics(o: Counts, n: Counts, fit: ShareFit, p: Floats) -> dict[str, Any]:
     total, n_units, n_tests = int(n.sum()), int((n > 0).sum()), int((~np.isnan(p)).sum())
     found: dict[str, Any] = {
         "units": len(n),
@@ -291,7 +297,7 @@ def _diagnostics(o: NDArray[np.int64], n: NDArray[np.int64], fit: ShareFit, p: F
     return found | {"warnings": _warnings(found)}
 
 
-def _null_units(o: NDArray[np.int64], n: NDArray[np.int64], n_units: int, n_tests: int) -> dict[str, int]:
+def _null_units(o: Counts, n: Counts, n_units: int, n_tests: int) -> dict[str, int]:
     """Return how many units have no answer, by reason."""
     why = "it holds, with its neighbours, all locations that there are"
     if not o.any():
