@@ -38,10 +38,10 @@ METHODS: dict[str, Method] = {
     ),
     "cells": Method(
         CellsInputs,
-        "3",
+        "4",
         "Cells",
         "Every cell of the study area with the incidents of each layer, in all and by category, its people"
-        " and rates; zeros included.",
+        " and rates, the state of its sewershed's wastewater and its unserved homes; zeros included.",
     ),
     "surveillance": Method(
         SurveillanceInputs,

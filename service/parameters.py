@@ -214,10 +214,48 @@ class CellsInputs(IncidentInputs):
         "incidents": ("incidents",),
         "boundary": ("boundary",),
         "population": ("population",),
+        "samples": ("samples",),
+        "sewersheds": ("sewersheds",),
+        "coverage": ("coverage",),
+        "areas": ("boundary", "coverage", "population", "sewersheds"),
+        "locations": ("population", "coverage"),
     }
 
     incidents: Annotated[list[_Text], BeforeValidator(_as_list)] = []
     """Ids of further incident layers, each with its own columns; `category` selects from `layer` alone."""
+
+    samples: _Text | None = None
+    """Id of a layer of wastewater samples: level and state of each analyte in the cell's sewershed."""
+
+    sewersheds: _Text | None = None
+    """Id of the sewershed layer that `samples` belong to."""
+
+    analyte: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Analytes of `samples`; all by default."""
+
+    coverage: _Text | None = None
+    """Id of a broadband coverage layer: locations, unserved and underserved per cell."""
+
+    rules: _Text = "bead-2024"
+    """Rule set of `coverage`, where it is availability data."""
+
+    areas: _Text | None = None
+    """Id of a layer with the areas that the codes of `coverage` name."""
+
+    locations: _Text | None = None
+    """Id of a population or coverage layer that gives the denominators of `coverage`."""
+
+    @model_validator(mode="after")
+    def _together(self) -> "CellsInputs":
+        if (self.samples is None) != (self.sewersheds is None):
+            raise ValueError(
+                "samples and sewersheds are needed together: cells know samples by their sewershed"
+            )
+        if self.coverage is None and (self.areas or self.locations):
+            raise ValueError("areas and locations belong to coverage, which is not named")
+        if self.samples is None and self.analyte:
+            raise ValueError("analyte belongs to samples, which is not named")
+        return self
 
     def incident_layers(self) -> list[str]:
         """Return the layer and the further ones, each once."""

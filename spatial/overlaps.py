@@ -21,6 +21,8 @@ Indices = NDArray[np.int64]
 _RADIUS_KM = 6371.007180918475
 # Less than this share of the smaller one is rounding along a shared edge, not an overlap.
 _ROUNDING = 1e-9
+# Shares of a cell that differ by less are the same.
+_SAME_SHARE = 1e-6
 _CELLS_AT_ONCE = 250_000
 # Polygons with more corners are cut into pieces before they are intersected with cells one by one.
 _MANY_CORNERS = 256
@@ -67,6 +69,20 @@ class Overlaps:
     def overlap_share(self) -> Floats:
         """Share of every polygon's area that another polygon covers too, 0–1, shape (n_polygons,)."""
         return _share(self.polygon_shared_km2, self.polygon_area_km2)
+
+    def covering(self, least: float = 0.5) -> Indices:
+        """Return the polygon that covers most of each cell, shape (n_cells,).
+
+        -1 where polygons cover less than the share `least` of the cell. Of several that cover the same share
+        the smallest polygon is taken, then the first.
+        """
+        share = np.round(self.area_km2 / self.cell_area_km2[self.cell] / _SAME_SHARE)
+        order = np.lexsort((self.polygon, self.polygon_area_km2[self.polygon], -share, self.cell))
+        cell, first = np.unique(self.cell[order], return_index=True)
+        found = np.full(len(self.cell_area_km2), -1, dtype=np.int64)
+        found[cell] = self.polygon[order][first]
+        found[self.cell_covered_km2 < least * self.cell_area_km2] = -1
+        return found
 
     @property
     def touches_no_cell(self) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """`cells`: the joined table. Every input meets here, one row per cell of the study area."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from data.engine import CellCounts, cell_counts
 from data.store import Layer, Store
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import counted_into, rate_of, selection_of, study_area, whole_numbers
+from service.analyses.joined import coverage_area, coverage_columns, wastewater_columns
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import layer_of_kind
 from service.parameters import CellsInputs
@@ -42,7 +43,7 @@ def cells_findings(
 ) -> Findings:
     """Return the joined table: incidents by layer and category, people, rates, wastewater, unserved homes."""
     layers = [layer_of_kind(store, "layer", name, "incidents") for name in inputs.incident_layers()]
-    area = study_area(store, layers, inputs, max_cells)
+    area = _study_area(store, layers, inputs, max_cells)
     names = hex_strings(area.cells)
     people = population_on(store, inputs.population, area) if inputs.population else None
     table = _Table(
@@ -55,10 +56,31 @@ def cells_findings(
     for layer in layers:
         progress(f"counting {layer.id} by cell and category")
         _add_incidents(table, store, layer, inputs, area, people)
+    if inputs.samples:
+        progress("judging wastewater series")
+        _add(table, *wastewater_columns(store, inputs, area, lambda _: None))
+    if inputs.coverage:
+        progress("laying the coverage on the grid")
+        _add(table, *coverage_columns(store, inputs, area, max_cells))
     told = {**table.diagnostics, "notes": table.notes}
     emberline = emberline_member("cells", store, inputs, told)
     finding = Finding("", "Cells", names, boundaries(area.cells), table.columns)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})
+
+
+def _study_area(store: Store, layers: list[Layer], inputs: CellsInputs, max_cells: int) -> StudyArea:
+    """Return the boundary's cells, else those of the population, of the coverage, of the incidents."""
+    if inputs.coverage and not inputs.boundary and not inputs.population:
+        return replace(coverage_area(store, inputs, max_cells), source="coverage")
+    return study_area(store, layers, inputs, max_cells)
+
+
+def _add(table: _Table, columns: dict[str, Any], told: dict[str, Any]) -> None:
+    """Add columns and what is told of them."""
+    table.columns |= columns
+    for part, words in told.items():
+        table.notes += [f"{part}: {note}" for note in words.pop("notes")]
+        table.diagnostics[part] = words
 
 
 def _add_incidents(
@@ -104,7 +126,7 @@ def _category_columns(
     """Return one column per category, the commonest first, and how many categories have none."""
     if counts.weight is None or counts.group is None:
         return {}, 0
-    labels = pa.array(counts.group).dictionary_encode()
+    labels = pa.array(counts.group, pa.string()).dictionary_encode()
     codes = labels.indices.fill_null(-1).to_numpy()
     words = labels.dictionary.to_pylist()
     total = np.bincount(codes[codes >= 0], counts.weight[codes >= 0], len(words))

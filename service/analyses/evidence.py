@@ -25,8 +25,6 @@ Integers = npt.NDArray[np.int64]
 _VIEW = "responder"
 # An area speaks for a cell of which it and its like cover at least so much.
 _LEAST_COVERED = 0.5
-# Shares of a cell that differ by less are the same: of two areas that both cover it the smaller one speaks.
-_SAME_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -215,20 +213,7 @@ def _from_children(evidence: Evidence, children: Cells, cells: Cells, asked: int
 
 
 def _from_areas(evidence: Evidence, shapes: npt.NDArray[np.object_], cells: Cells) -> CellEvidence:
-    found = overlaps(shapes, cells)
-    share = found.area_km2 / found.cell_area_km2[found.cell]
-    order = np.lexsort(
-        (
-            found.polygon,
-            found.polygon_area_km2[found.polygon],
-            -np.round(share / _SAME_SHARE),
-            found.cell,
-        )
-    )
-    cell, first = np.unique(found.cell[order], return_index=True)
-    row = np.full(len(cells), -1, dtype=np.int64)
-    row[cell] = found.polygon[order][first]
-    row[found.cell_covered_km2 < _LEAST_COVERED * found.cell_area_km2] = -1
+    row = overlaps(shapes, cells).covering(_LEAST_COVERED)
     rule = "finding of the area that covers most of the cell"
     return _looked_up(evidence, row, rule, coarser=True)
 

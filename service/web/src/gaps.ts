@@ -19,7 +19,7 @@ export function gapAreas(areas: readonly Feature[]): Feature[] {
 }
 
 export function gapTitle(area: Properties): string {
-  return textOf(area, 'name') ?? textOf(area, 'id') ?? textOf(area, 'code') ?? 'A source area';
+  return textOf(area, 'name') ?? textOf(area, 'area') ?? 'A source area';
 }
 
 export function gapLine(area: Properties): string {
