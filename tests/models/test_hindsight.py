@@ -32,6 +32,39 @@ def test_every_campaign_is_judged_as_when_it_was_the_latest(method: str, side: s
         assert past.baseline[n - 1] == pytest.approx(then.baseline[0], rel=1e-12)
 
 
+@pytest.mark.parametrize("method", ["prediction", "regression", "c2"])
+def test_campaigns_of_several_days_with_gaps_and_limits(method: str) -> None:
+    rng = np.random.default_rng(3)
+    month = np.repeat(np.cumsum(1 + (rng.random(40) < 0.2)), 7)
+    days = (np.datetime64("2018-01") + month).astype("datetime64[D]") + np.tile(np.arange(7), 40)
+    kept = rng.random(280) < 0.8
+    days, values = days[kept], np.exp(rng.normal(2, 0.4, kept.sum()))
+    below = values < 5
+    limit = np.where(below, 5.0, np.nan)
+    found = campaigns(np.zeros(len(days), dtype=int), days, values, below, limit)
+    past = hindsight(found, method=method, lookback_days=500)
+    for last in range(20, 40, 3):
+        until = days <= found.last_day[last]
+        then = surveillance(
+            np.zeros(until.sum(), dtype=int),
+            days[until],
+            values[until],
+            below[until],
+            limit[until],
+            method=method,
+            lookback_days=500,
+        )
+        assert past.z[last] == pytest.approx(then.z[0], rel=1e-9)
+        assert past.upper[last] == pytest.approx(then.upper[0], rel=1e-9)
+
+
+def test_a_constant_baseline_has_no_limit() -> None:
+    days = _months(60)
+    values = np.full(60, np.e) * 10.0 ** np.repeat([5, -3], 30)
+    found = campaigns(np.repeat([0, 1], 30), np.tile(days[:30], 2), values)
+    assert np.isnan(hindsight(found).upper).all()
+
+
 def test_too_few_campaigns_give_no_limit() -> None:
     past = hindsight(_found(*_made()))
     assert np.isnan(past.upper[:10]).all()
