@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
@@ -74,6 +75,7 @@ class VectorSource:
                 yield self._chunk(pa.Table.from_batches([batch]), rows)
 
     def _chunk(self, table: pa.Table, rows: Any) -> RawChunk:
+        table = _without_json(table)
         if self._geometry not in table.column_names:
             return RawChunk(table, rows)
         geometry = pc.cast(table[self._geometry], pa.binary())
@@ -138,3 +140,24 @@ class VectorSource:
             raise UnreadableFile(
                 f"{self._name}: not readable as {_NAMES[self._form]} ({where}): {words}"
             ) from err
+
+
+def _without_json(table: pa.Table) -> pa.Table:
+    """Return columns of mixed types as text: a number here and a text there make JSON of the whole column."""
+    for i, column in enumerate(table.schema):
+        if isinstance(column.type, pa.BaseExtensionType):
+            texts = pc.cast(table.column(i), column.type.storage_type).to_pylist()
+            plain = [_plain(text) for text in texts]
+            table = table.set_column(i, column.name, pa.array(plain, pa.string()))
+    return table
+
+
+def _plain(text: str | None) -> str | None:
+    """Return a text without the quotes that JSON puts around it, anything else as it is."""
+    if text is None or not text.startswith('"'):
+        return text
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return found if isinstance(found, str) else text

@@ -6,8 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.readers.open import open_features, open_incidents, open_samples
+from data.readers.open import open_coverage, open_features, open_incidents, open_samples
 from data.records import (
+    COVERAGE_SCHEMA,
     FEATURE_SCHEMA,
     INCIDENT_SCHEMA,
     REJECT_SCHEMA,
@@ -38,6 +39,15 @@ def read_samples(
     if text is not None:
         path.write_text(text)
     return read_source(open_samples(path, IngestSpec("test", kind="samples", **options)), SAMPLE_SCHEMA)
+
+
+def read_coverage(
+    path: Path, text: str | None = None, **options: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ReadReport]:
+    """Return a file's rows of coverage (of the text, written there first), its rejects and the report."""
+    if text is not None:
+        path.write_text(text)
+    return read_source(open_coverage(path, IngestSpec("test", kind="coverage", **options)), COVERAGE_SCHEMA)
 
 
 def read_text(
