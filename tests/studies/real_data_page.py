@@ -16,7 +16,8 @@ _HEAD = """\
 Four public exports, taken through the installed `emberline` command and a running service: ingest, hotspots,
 OGC API, and back into two GDALs. This page is generated;
 `EMBERLINE_DATASETS=… python -m tests.studies.real_data --out docs/real-data.md` makes it anew and ends with
-exit code 1 where anything does not add up.
+exit code 1 where anything does not add up. With population denominators:
+[real-data-denominators.md](real-data-denominators.md).
 
 {date}; {machine}.
 pyogrio carries GDAL {gdal}; `ogrinfo` is {ogr}.
