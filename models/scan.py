@@ -12,20 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InvalidParameter, TooFewObservations
+from models.dispersion import DispersionFit
+from models.errors import InvalidParameter
 from models.scan_candidates import (
-    FEWEST_CASES,
     Candidates,
     Floats,
     Integers,
-    Windows,
     log_likelihood_ratio,
-    permutation_candidates,
-    poisson_candidates,
     scan_windows,
     stack,
 )
-from models.scan_null import Null, PermutedDates, ScatteredCases, categorical_law, null_maxima
+from models.scan_null import null_maxima
+from models.scan_question import NULL_MODELS, Cases, checked_cases, dispersion_of, question, why_nothing
 from spatial.disks import growing_disk_sums
 from spatial.grid import disk
 from spatial.neighbors import MAX_K, NeighborIndex
@@ -33,6 +31,8 @@ from spatial.neighbors import MAX_K, NeighborIndex
 POISSON, PERMUTATION = "poisson", "space-time-permutation"
 # Scores that differ by less are ties.
 _TIE = 1e-9
+# Counts whose variance in a cell exceeds the mean by this share differ more than Poisson counts do.
+_NOTABLE_INFLATION = 0.1
 # A Gumbel tail fitted to fewer maxima is off by a factor of 2 to 4 and decides nothing.
 _ENOUGH_FOR_GUMBEL = 999
 _EULER = 0.5772156649015329
@@ -128,6 +128,7 @@ def scan(
     mode: str = "prospective",
     max_radius: int = 10,
     max_bins: int | None = None,
+    null_model: str = "poisson",
     simulations: int = 999,
     days_between_analyses: float | None = None,
     max_clusters: int = 20,
@@ -155,6 +156,10 @@ def scan(
         Steps, 0 to 10.
     max_bins : int, optional
         Bins of the longest window; never more than half of them.
+    null_model : {"poisson", "negative-binomial"}
+        With a denominator, what a map without clusters looks like: the same risk in every cell, or risks
+        that differ from cell to cell, at random and at all times alike, as much as those of the ordinary
+        cells do (variance mean + phi mean²). The first takes any difference in risk for a cluster.
     simulations : int
         R, maps without clusters.
     days_between_analyses : float, optional
@@ -192,37 +197,32 @@ def scan(
     >>> first.radius, first.window_start, first.window_end, first.count, round(first.expected, 2)
     (1, 3, 3, 9, 3.13)
     """
-    cases, denominator = _checked(counts, expected, len(index))
+    cases = checked_cases(counts, expected, len(index))
     _check_parameters(max_radius, simulations, days_between_analyses, max_clusters)
-    windows = scan_windows(cases.shape[1], mode, max_bins)
-    unexpected = 0
-    if denominator is not None:
-        cases, unexpected = _with_expectation(cases, denominator)
-    model = PERMUTATION if denominator is None else POISSON
-    notes = {
-        "model": model,
-        "mode": mode if cases.shape[1] > 1 else None,
-        "n": len(index),
-        "n_bins": cases.shape[1],
-        "cases": int(cases.sum()),
-        "unexpected_cases": unexpected,
+    _check_null_model(null_model, cases)
+    windows = scan_windows(cases.n_bins, mode, max_bins)
+    fit, reason = dispersion_of(cases), why_nothing(cases)
+    notes = _of_cases(cases, fit) | {
+        "mode": mode if cases.n_bins > 1 else None,
+        "null_model": null_model if cases.expected is not None else None,
         "max_radius": max_radius,
         "longest_window": windows.longest,
         "simulations": simulations,
     }
-    reason = _reason(cases, denominator)
     if reason is not None:
-        return Scan((), np.empty(0), model, reason, notes | {"warnings": [f"Nothing to be found: {reason}."]})
-    candidates, null = _question(cases, denominator, index, windows, max_radius)
-    best = _observed(candidates, cases)
+        notes["warnings"] = [f"Nothing to be found: {reason}."]
+        return Scan((), np.empty(0), notes["model"], reason, notes)
+    phi = fit.phi if fit is not None and null_model == "negative-binomial" else 0.0
+    candidates, null = question(cases, index, windows, max_radius, phi)
+    best = _observed(candidates, cases.counts)
     maxima = null_maxima(candidates, null, simulations, rng)
-    days = days_between_analyses if windows.ends_now and cases.shape[1] > 1 else None
+    days = days_between_analyses if windows.ends_now and cases.n_bins > 1 else None
     clusters = tuple(
         _cluster(rank, place, best, candidates, index, maxima, days)
         for rank, place in enumerate(_without_overlap(best, index, max_radius, max_clusters), 1)
     )
     notes |= _of_simulations(candidates, maxima)
-    return Scan(clusters, maxima, model, None, notes | {"warnings": _warnings(notes)})
+    return Scan(clusters, maxima, notes["model"], None, notes | {"warnings": _warnings(notes)})
 
 
 def gumbel_tail(score: float, maxima: ArrayLike) -> float:
@@ -249,30 +249,6 @@ def gumbel_tail(score: float, maxima: ArrayLike) -> float:
     return float(-np.expm1(-np.exp(-(score - mode) / scale)))
 
 
-def _checked(counts: ArrayLike, expected: ArrayLike | None, n: int) -> tuple[Integers, Floats | None]:
-    cases = np.asarray(counts)
-    if cases.ndim not in (1, 2) or len(cases) != n or (cases.ndim == 2 and not cases.shape[1]):
-        raise InvalidParameter(f"counts for each of {n} cells (and each bin) were needed, got {cases.shape}")
-    if not n:
-        raise TooFewObservations("a scan needs at least 1 cell, got 0")
-    whole = cases.astype(np.int64) if cases.dtype.kind in "iub" or np.isfinite(cases).all() else None
-    if whole is None or (whole != cases).any() or int(whole.min()) < 0:
-        raise InvalidParameter("a scan needs counts: whole numbers, not negative")
-    whole = whole.reshape(n, -1)
-    if expected is None:
-        if whole.shape[1] == 1:
-            raise InvalidParameter("a scan without time bins needs a denominator (population or expected)")
-        return whole, None
-    means = np.asarray(expected, dtype=np.float64)
-    if means.shape not in ((n,), whole.shape):
-        raise InvalidParameter(
-            f"expected cases of shape {(n,)} or {whole.shape} were needed, got {means.shape}"
-        )
-    if not np.isfinite(means).all() or (means < 0).any() or not means.any():
-        raise InvalidParameter("expected cases must be finite, not negative and not all zero")
-    return whole, means.reshape(n) if means.size == n else means
-
-
 def _check_parameters(
     max_radius: int, simulations: int, days_between_analyses: float | None, max_clusters: int
 ) -> None:
@@ -286,40 +262,14 @@ def _check_parameters(
         raise InvalidParameter(f"days between analyses must be positive, got {days_between_analyses}")
 
 
-def _with_expectation(cases: Integers, denominator: Floats) -> tuple[Integers, int]:
-    """Leave out cases that, by the denominator, cannot be; return how many these are."""
-    possible = denominator.reshape(len(cases), -1) > 0
-    kept = np.where(possible, cases, 0)
-    return kept, int(cases.sum() - kept.sum())
-
-
-def _reason(cases: Integers, denominator: Floats | None) -> str | None:
-    """Return why there is nothing to be found, whatever the simulations would say."""
-    total = int(cases.sum())
-    if total < FEWEST_CASES:
-        return f"a cluster needs at least {FEWEST_CASES} cases, got {total}"
-    if denominator is None and int((cases.sum(axis=0) > 0).sum()) == 1:
-        return "all cases lie in one time bin, so that no order of their dates differs from another"
-    if denominator is None and int((cases.sum(axis=1) > 0).sum()) == 1:
-        return "all cases lie in one cell, so that no order of their dates differs from another"
-    return None
-
-
-def _question(
-    cases: Integers, denominator: Floats | None, index: NeighborIndex, windows: Windows, k: int
-) -> tuple[Candidates, Null]:
-    total, n_bins = int(cases.sum()), cases.shape[1]
-    if denominator is None:
-        candidates = permutation_candidates(index, windows, k, cases)
-        cell, one_bin = np.nonzero(cases)
-        repeats = cases[cell, one_bin]
-        ages = np.sort(np.repeat(n_bins - 1 - one_bin, repeats)).astype(np.int32)
-        null = PermutedDates(np.repeat(cell, repeats), ages, windows, len(index), candidates.count_type)
-        return candidates, null
-    candidates = poisson_candidates(index, windows, k, denominator, total)
-    by_bin = denominator.ndim == 2
-    law = categorical_law(denominator.ravel())
-    return candidates, ScatteredCases(law, by_bin, total, windows, len(index), candidates.count_type)
+def _check_null_model(null_model: str, cases: Cases) -> None:
+    if null_model not in NULL_MODELS:
+        raise InvalidParameter(f"null_model must be one of {', '.join(NULL_MODELS)}, got {null_model!r}")
+    if null_model != "poisson" and cases.expected is None:
+        raise InvalidParameter(
+            f"null_model={null_model} needs a denominator; without one the dates of the cases are permuted, "
+            "which holds whatever the risks of the cells are"
+        )
 
 
 def _observed(candidates: Candidates, cases: Integers) -> _Best:
@@ -404,6 +354,23 @@ def _p_of(score: float, maxima: Floats) -> tuple[float, str, float, float]:
     return p_monte_carlo, "monte-carlo", p_monte_carlo, p_gumbel
 
 
+def _of_cases(cases: Cases, fit: DispersionFit | None) -> dict[str, Any]:
+    found = {
+        "model": PERMUTATION if cases.expected is None else POISSON,
+        "n": len(cases.counts),
+        "n_bins": cases.n_bins,
+        "cases": cases.total,
+        "unexpected_cases": cases.n_unexpected,
+        "phi": None,
+        "variance_inflation": None,
+    }
+    if fit is not None and cases.expected is not None:
+        means = cases.expected.reshape(len(cases.counts), -1).sum(axis=1)
+        weighted_mean = float(np.square(means).sum() / means.sum()) * cases.total / float(means.sum())
+        found |= {"phi": fit.phi, "variance_inflation": 1 + fit.phi * weighted_mean}
+    return found
+
+
 def _of_simulations(candidates: Candidates, maxima: Floats) -> dict[str, Any]:
     n_above = int(0.05 * (1 + len(maxima)))  # one fewer may reach a score that has p = .05
     return {
@@ -421,6 +388,12 @@ def _warnings(notes: dict[str, Any]) -> list[str]:
         sentences.append(
             "No denominator was given: clusters are cases that come together in space and time. A place that "
             "has many cases all the time, or a time that has many everywhere, is none."
+        )
+    if notes["null_model"] == "poisson" and notes["variance_inflation"] > 1 + _NOTABLE_INFLATION:
+        sentences.append(
+            f"The counts of the cells scatter {notes['variance_inflation']:.2g} times as much as they would "
+            "with the same risk everywhere: differences in risk of any kind are called clusters. "
+            "null_model=negative-binomial asks for more than that."
         )
     if notes["unexpected_cases"]:
         sentences.append(

@@ -70,10 +70,13 @@ class ScatteredCases:
         Over the cells, or over cells and bins, cell by cell.
     by_bin : bool
         Whether the places are cells and bins; if not, every bin is as likely.
+    phi : float
+        Squared coefficient of variation of a risk that every cell draws for itself, for all bins; 0: none.
     """
 
     places: "CategoricalLaw"
     by_bin: bool
+    phi: float
     total: int
     windows: Windows
     n_cells: int
@@ -83,12 +86,34 @@ class ScatteredCases:
         """Return a stack of maps; see `Null`."""
         n_bins = self.windows.n_bins
         if n_bins == 1:
-            return self.places.counts(self.total, rng).astype(self.kind)[None]
+            counts = self.places.counts(self.total, rng) if not self.phi else self._cell_counts(rng)
+            return counts.astype(self.kind)[None]
+        if self.phi:
+            return self._at_unlike_risks(rng)
         place = self.places.draw(self.total, rng)
         if self.by_bin:
             cells, bins = np.divmod(place, n_bins)
             return _stacked(cells, n_bins - 1 - bins, self)
         return _stacked(place, rng.integers(n_bins, size=self.total), self)
+
+    def _cell_counts(self, rng: np.random.Generator) -> Integers:
+        """Return the cases of every cell, each with a risk of its own."""
+        p = self.places.p.reshape(self.n_cells, -1).sum(axis=1)
+        risks = rng.gamma(1 / self.phi, size=self.n_cells) * p
+        return rng.multinomial(self.total, risks / risks.sum() if risks.any() else p)
+
+    def _at_unlike_risks(self, rng: np.random.Generator) -> Counts:
+        """Return a stack of maps; given the cell, the bins are as likely as without the risks."""
+        n_bins = self.windows.n_bins
+        cells = np.repeat(np.arange(self.n_cells), self._cell_counts(rng))
+        if not self.by_bin:
+            return _stacked(cells, rng.integers(n_bins, size=self.total), self)
+        until = np.cumsum(self.places.p)
+        ends = until[n_bins - 1 :: n_bins]
+        starts = np.concatenate([[0.0], ends[:-1]])
+        spot = starts[cells] + rng.random(self.total) * (ends - starts)[cells]
+        bins = np.searchsorted(until, spot, side="right") - cells * n_bins
+        return _stacked(cells, n_bins - 1 - np.clip(bins, 0, n_bins - 1), self)
 
 
 @dataclass(frozen=True)

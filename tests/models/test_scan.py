@@ -125,7 +125,7 @@ def test_maxima_are_those_of_all_candidates_of_the_simulated_maps(
         null = PermutedDates(np.repeat(cell, repeats), ages, windows, n, np.int64)
     else:
         law = categorical_law(expected.ravel())
-        null = ScatteredCases(law, expected.ndim == 2, total, windows, n, np.int64)
+        null = ScatteredCases(law, expected.ndim == 2, 0.0, total, windows, n, np.int64)
     root = rng.integers(2**63, size=4).tolist()
     spread = None if expected is None else np.broadcast_to(expected.reshape(n, -1), (n, 6))
     disks, pairs = disks_of(SMALL, 2), windows_of(6, mode, 3)
@@ -197,6 +197,34 @@ def test_both_ways_of_drawing_have_the_law(size: int) -> None:
     assert (drawn.sum(axis=1) == size).all()
     sd = np.sqrt(size * law.p * (1 - law.p) / 2000)
     assert (np.abs(drawn.mean(axis=0) - size * law.p) < 4.5 * sd).all()
+
+
+@pytest.mark.parametrize("by_bin", [False, True])
+def test_unlike_risks_scatter_as_negative_binomial_counts(by_bin: bool) -> None:
+    n, phi, rng = 400, 0.5, np.random.default_rng(0)
+    shares = np.array([0.1, 0.4, 0.0, 0.5]) if by_bin else np.full(4, 0.25)
+    law = categorical_law(np.outer(np.ones(n), shares).ravel() if by_bin else np.ones(n))
+    null = ScatteredCases(law, by_bin, phi, 5 * n, scan_windows(4, "retrospective", None), n, np.int32)
+    maps = np.array([null.draw(rng) for _ in range(100)])
+    totals = maps[:, -1]
+    assert (totals.sum(axis=1) == 5 * n).all()
+    assert totals.var() == pytest.approx(5 + phi * 25, rel=0.05)
+    by_bins = np.diff(maps, axis=1)[:, ::-1].sum(axis=(0, 2)) / totals.sum()
+    np.testing.assert_allclose(by_bins, shares, atol=4 * np.sqrt(0.25 / totals.sum()))
+
+
+def test_unlike_risks_of_the_cells_are_clusters_to_one_null_and_not_to_the_other() -> None:
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(4 * rng.gamma(1, 1, 397))
+    cells = disk([CELL], 11)
+    by_poisson, by_both = (
+        scanned(counts, cells, expected=np.ones(397), null_model=name, simulations=99)
+        for name in ("poisson", "negative-binomial")
+    )
+    assert by_poisson.clusters[0].p == 0.01 < 0.05 < by_both.clusters[0].p
+    assert by_poisson.clusters[0].llr == by_both.clusters[0].llr
+    assert any("scatter" in text for text in by_poisson.diagnostics["warnings"])
+    assert not any("scatter" in text for text in by_both.diagnostics["warnings"])
 
 
 def test_critical_counts_are_the_smallest_that_reach_the_level() -> None:
@@ -414,6 +442,8 @@ def test_diagnostics_say_what_was_looked_at() -> None:
         ({"max_radius": 11}, "max_radius must be 0 to 10, got 11"),
         ({"max_bins": 0}, "at least 1 bin"),
         ({"simulations": 0}, "at least 1 simulation"),
+        ({"null_model": "gamma"}, "null_model must be one of"),
+        ({"null_model": "negative-binomial"}, "needs a denominator"),
         ({"max_clusters": 0}, "at least 1 cluster"),
         ({"days_between_analyses": 0.0}, "days between analyses must be positive"),
         ({"expected": np.ones(36)}, "expected cases of shape"),
