@@ -115,23 +115,33 @@ def coverage_sources(store: Store, inputs: GapsInputs) -> Sources:
     DegenerateInput
         If no row has a place.
     """
-    rows = _rows(_of_rules(store, inputs))
+    table, is_availability = _of_rules(store, inputs)
+    rows = _rows(table)
     rows = _parts_joined(_placed(store, rows, inputs))
     given = locations_of(store, inputs.locations) if inputs.locations else None
     if given is not None:
         rows = _with_offerless(rows, given)
-    return _counted(rows, inputs, given)
+    label = inputs.layer
+    if is_availability:
+        rows.diagnostics["rules"] = inputs.rules
+        if given is None:
+            label = f"{inputs.layer}: locations with an offer"
+            rows.notes.append(
+                "Availability data leave locations without any offer out: the share of unserved ones is too"
+                " low by these; a layer of homes as `locations` counts them"
+            )
+    return _counted(rows, label, given)
 
 
-def _of_rules(store: Store, inputs: GapsInputs) -> pa.Table:
-    """Return the layer's rows; of availability data those counted by the rules that are asked for."""
+def _of_rules(store: Store, inputs: GapsInputs) -> tuple[pa.Table, bool]:
+    """Return the layer's rows, of availability data those counted by the rules asked for; is it such data."""
     table = store.rows(inputs.layer, list(_COLUMNS))
     # Availability data are counted at ingest: one row per rule set and cell, called by both.
     before_cell = pc.replace_substring_regex(table["id"], r":[0-9a-f]{15}$", "")
     is_cell = pc.and_(pc.is_valid(table["cell"]), pc.not_equal(before_cell, table["id"]))
     by_rules = pc.fill_null(pc.and_(is_cell, pc.equal(before_cell, table["source"])), False)
     if not pc.any(by_rules).as_py():
-        return table
+        return table, False
     chosen = pc.and_(by_rules, pc.equal(table["source"], inputs.rules))
     if not pc.any(chosen).as_py():
         known = sorted(set(table.filter(by_rules)["source"].to_pylist()))
@@ -139,7 +149,7 @@ def _of_rules(store: Store, inputs: GapsInputs) -> pa.Table:
             f"rules needs one of {', '.join(known[:_MANY])}, by which {inputs.layer!r} is counted;"
             f" got {inputs.rules!r}"
         )
-    return table.filter(pc.or_(chosen, pc.invert(by_rules)))
+    return table.filter(pc.or_(chosen, pc.invert(by_rules))), True
 
 
 def _rows(table: pa.Table) -> _Rows:
@@ -308,7 +318,7 @@ def _with_offerless(rows: _Rows, given: Locations) -> _Rows:
     )
 
 
-def _counted(rows: _Rows, inputs: GapsInputs, given: Locations | None) -> Sources:
+def _counted(rows: _Rows, own_label: str, given: Locations | None) -> Sources:
     """Make the counts of every source add up, and say where they come from."""
     shapes = rows.shapes
     at = np.flatnonzero(rows.cells > 0)
@@ -318,7 +328,7 @@ def _counted(rows: _Rows, inputs: GapsInputs, given: Locations | None) -> Source
     told = rows.number
     share_only = np.round(1 - told["share_served"], 12)  # 1 - .01 is .99, not .9900000000000001
     served, under, unserved = told["served"], told["underserved"], told["unserved"]
-    n, u, label = told["locations"], unserved, [inputs.layer] * len(rows.ids)
+    n, u, label = told["locations"], unserved, [own_label] * len(rows.ids)
     added = np.isnan(n) & ~np.isnan(served) & ~np.isnan(u)
     n = np.where(added, served + np.nan_to_num(under) + u, n)
     if given is not None:

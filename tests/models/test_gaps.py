@@ -20,7 +20,7 @@ DESERT = np.searchsorted(CELLS, disk([0x892A1358B17FFFF], 2))
 
 def homes(rng: np.random.Generator, mean: float = 30) -> np.ndarray:
     """Return strongly uneven numbers of homes, some cells without any."""
-    return rng.poisson(mean * rng.lognormal(0, 1.2, len(CELLS)) / np.exp(0.72))
+    return np.asarray(rng.poisson(mean * rng.lognormal(0, 1.2, len(CELLS)) / np.exp(0.72)))
 
 
 def shares(rng: np.random.Generator, mean: float, rho: float) -> np.ndarray:
