@@ -4,6 +4,7 @@ A location is a home or a small business. The digital desert lies where few of t
 land, which the fibre of the city passes by. Blocks with many more unserved locations lie elsewhere.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +29,33 @@ _DESERT_NORTH, _DESERT_EAST = -32.0, -32.0
 _CELL_RESOLUTIONS = (8, 9)
 
 
-def write_broadband(path: Path, where: Blocks, seed: int) -> dict[str, object]:
-    """Write the blocks with their counts; return their part of the truth."""
+@dataclass(frozen=True)
+class Counts:
+    """Homes and locations of each block, and how many of those are un- and underserved."""
+
+    homes: list[int]
+    locations: Ints
+    underserved: Ints
+    unserved: Ints
+    in_desert: Bools
+
+
+def broadband(where: Blocks, seed: int) -> Counts:
+    """Return the counts of a seed."""
     rng = stream(seed, "broadband")
     in_desert = desert_blocks(where)
-    businesses = rng.poisson(
-        np.select([where.letter == key for key in _BUSINESSES], list(_BUSINESSES.values()))
-    )
+    mean = np.select([where.letter == key for key in _BUSINESSES], list(_BUSINESSES.values()))
     homes = housing_units(where)
-    locations = np.array(homes) + businesses
+    locations = np.array(homes) + rng.poisson(mean)
     share = np.where(in_desert, DESERT_UNSERVED, UNSERVED)
     unserved = _drawn(rng, locations, share)
     share_under = np.where(in_desert, DESERT_UNDERSERVED, UNDERSERVED)
     underserved = _drawn(rng, locations - unserved, share_under / (1 - share))
+    return Counts(homes, locations, underserved, unserved, in_desert)
+
+
+def write_broadband(path: Path, where: Blocks, counts: Counts) -> dict[str, object]:
+    """Write the blocks with their counts; return their part of the truth."""
     codes = block_codes(where)
     lng, lat = to_lnglat(*shapely.get_coordinates(shapely.point_on_surface(where.polygon)).T)
     rows = [
@@ -50,15 +65,14 @@ def write_broadband(path: Path, where: Blocks, seed: int) -> dict[str, object]:
             "AS_OF": "2025-06-30",
         }
         for code, x, y, home, n, under, none in zip(
-            codes, lng.tolist(), lat.tolist(), homes, locations.tolist(), underserved.tolist(),
-            unserved.tolist(), strict=True,
+            codes, lng.tolist(), lat.tolist(), counts.homes, counts.locations.tolist(),
+            counts.underserved.tolist(), counts.unserved.tolist(), strict=True,
         )
     ]  # fmt: skip
     write_features(path, list(zip(rows, where.polygon, strict=True)))
     return {
-        "rows": len(rows), "locations": int(locations.sum()), "unserved": int(unserved.sum()),
-        "underserved": int(underserved.sum()),
-        "desert": _desert_truth(where, in_desert, codes, locations, unserved),
+        "rows": len(rows), "locations": int(counts.locations.sum()), "unserved": int(counts.unserved.sum()),
+        "underserved": int(counts.underserved.sum()), "desert": _desert_truth(where, counts, codes),
     }  # fmt: skip
 
 
@@ -77,9 +91,8 @@ def _drawn(rng: np.random.Generator, n: Ints, share: NDArray[np.float64]) -> Int
     return np.asarray(rng.binomial(n, rng.beta(share * _ALIKE, (1 - share) * _ALIKE)))
 
 
-def _desert_truth(
-    where: Blocks, in_desert: Bools, codes: list[str], locations: Ints, unserved: Ints
-) -> dict[str, object]:
+def _desert_truth(where: Blocks, counts: Counts, codes: list[str]) -> dict[str, object]:
+    in_desert, locations, unserved = counts.in_desert, counts.locations, counts.unserved
     area = shapely.union_all(shapely.buffer(where.polygon[in_desert], 0.5, join_style="mitre"))
     degrees = shapely.transform(area, lambda points: np.column_stack(to_lnglat(points[:, 0], points[:, 1])))
     n, none = int(locations[in_desert].sum()), int(unserved[in_desert].sum())

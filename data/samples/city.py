@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from data.samples import layout
-from data.samples.broadband import write_broadband
+from data.samples.availability import write_availability
+from data.samples.broadband import broadband, write_broadband
 from data.samples.calls import calls
 from data.samples.crashes import crashes
 from data.samples.export import geojson, write_csv, write_features, write_json
@@ -69,8 +70,10 @@ def write_city(directory: Path, *, seed: int = 1) -> CitySample:
     _write_blocks(sample["population"].path, where)
     sheds = sewersheds(place, where)
     write_sewersheds(sample["sewersheds"].path, sheds)
-    truths: dict[str, dict[str, object]] = {
-        "broadband": write_broadband(sample["broadband"].path, where, seed)
+    counts = broadband(where, seed)
+    truths = {
+        "broadband": write_broadband(sample["broadband"].path, where, counts),
+        "availability": write_availability(sample["availability"].path, where, counts, seed),
     }
     for layer, (table, order, truth) in {
         "ems": calls(place, net, where, doors, seed),
@@ -127,6 +130,9 @@ def _files(directory: Path) -> dict[str, SampleFile]:
             directory / "broadband.geojson", "coverage", f"{name}: broadband by census block",
             mapping={"id": "GEOID20", "locations": "LOCATIONS", "served": "SERVED",
                      "underserved": "UNDERSERVED", "unserved": "UNSERVED"},
+        ),
+        "availability": SampleFile(
+            directory / "availability.csv", "coverage", f"{name}: broadband offers in the south-west",
         ),
     }  # fmt: skip
 

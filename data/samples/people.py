@@ -107,16 +107,22 @@ def points_in_blocks(
         share = shapely.area(shapely.intersection(polygon, area)) / shapely.area(polygon)
         weight = weight * share
         polygon = shapely.intersection(polygon, area)
-    x, y = np.empty(n), np.empty(n)
-    missing = np.arange(n)
-    block = rng.choice(len(weight), n, p=weight / weight.sum())
+    return points_in(rng, polygon, rng.choice(len(weight), n, p=weight / weight.sum()))
+
+
+def points_in(
+    rng: np.random.Generator, polygon: NDArray[np.object_], which: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Draw a point in the polygon that each number names."""
+    x, y = np.empty(len(which)), np.empty(len(which))
+    missing = np.arange(len(which))
     bounds = shapely.bounds(polygon)
     shapely.prepare(polygon)
     while len(missing):
-        west, south, east, north = bounds[block[missing]].T
+        west, south, east, north = bounds[which[missing]].T
         draw = rng.random((2, len(missing)))
         x[missing], y[missing] = west + draw[0] * (east - west), south + draw[1] * (north - south)
-        inside = shapely.contains_xy(polygon[block[missing]], x[missing], y[missing])
+        inside = shapely.contains_xy(polygon[which[missing]], x[missing], y[missing])
         missing = missing[~inside]
     return x, y
 

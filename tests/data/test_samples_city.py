@@ -478,6 +478,7 @@ def test_sample_says_how_to_ingest_each_file(sample: CitySample) -> None:
         "sewersheds": "sewersheds",
         "wastewater": "samples",
         "broadband": "coverage",
+        "availability": "coverage",
     }
     assert all(file.path.exists() and file.timezone == "America/Denver" for file in sample.layers.values())
 

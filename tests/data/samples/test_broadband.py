@@ -9,7 +9,7 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from data.samples.broadband import write_broadband
+from data.samples.broadband import broadband, write_broadband
 from data.samples.city import CitySample, SampleFile
 from data.samples.layout import city
 from data.samples.people import blocks
@@ -99,7 +99,8 @@ def test_hot_shares_are_the_desert_and_its_rim(seed: int, resolution: int, tmp_p
 
 def made(seed: int, folder: Path) -> tuple[CitySample, dict[str, Any]]:
     path = folder / "broadband.geojson"
-    truth = write_broadband(path, blocks(city(), seed), seed)
+    where = blocks(city(), seed)
+    truth = write_broadband(path, where, broadband(where, seed))
     file = SampleFile(path, "coverage", "Broadband")
     desert: Any = truth["desert"]
     return CitySample(folder, "", seed, {"broadband": file}, folder), desert
