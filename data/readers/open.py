@@ -16,6 +16,7 @@ from data.readers.availability_files import availability_files
 from data.readers.delimited import DelimitedSource
 from data.readers.dialect import open_text, scan_text
 from data.readers.json_items import JsonArray, JsonLines
+from data.readers.odm_tables import odm_tables
 from data.readers.parquet import ParquetSource
 from data.readers.raw import RawSource
 from data.readers.recognise import (
@@ -64,8 +65,14 @@ def open_features(path: Path, spec: IngestSpec) -> CleanSource:
 
 
 def open_samples(path: Path, spec: IngestSpec) -> CleanSource:
-    """Open a file of wastewater samples; raises as `open_incidents` does, but for places: it has none."""
-    return SampleSource(open_raw(path), spec)
+    """Open a file of wastewater samples; raises as `open_incidents` does, but for places: it has none.
+
+    The tables of the open data model for surveillance may also come together, in a zip or a folder.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix="emberline-") as room:
+        tables = odm_tables(path, Path(room)) if path.exists() else None
+    return SampleSource(tables or open_raw(path), spec)
 
 
 def open_coverage(path: Path, spec: IngestSpec) -> CleanSource:
