@@ -390,8 +390,7 @@ def _chance(total: Floats, variance: float) -> Floats:
 
 
 def _rounded_log(chance: Floats) -> Floats:
-    rounded: Floats = np.round(np.log(np.maximum(chance, _TINY)), _DECIMALS)
-    return rounded
+    return np.asarray(np.round(np.log(np.maximum(chance, _TINY)), _DECIMALS), dtype=np.float64)
 
 
 def _log_chance(total: Floats, variance: float) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import shapely
 
 from data.store import Store
@@ -305,9 +306,9 @@ def _numbers(whole: Snapshot, name: str) -> Floats:
     """Return a column as numbers, NaN where it is null or not there."""
     if name not in whole.columns.column_names:
         return np.full(len(whole), np.nan)
-    return np.array(
-        [np.nan if one is None else float(one) for one in whole.columns[name].to_pylist()], dtype=np.float64
-    )
+    # Nulls become NaN on the way to NumPy.
+    column = whole.columns[name].cast(pa.float64())
+    return np.asarray(column.to_numpy(), dtype=np.float64)
 
 
 def _texts(whole: Snapshot, name: str) -> npt.NDArray[np.object_]:
