@@ -9,10 +9,12 @@ from pathlib import Path
 
 PARTS = {
     "bench_ingest": "Ingest",
+    "bench_availability": "Availability files to cells",
     "bench_engine": "Incidents to cells",
     "bench_hotspots": "Cells to z, p and q",
     "bench_items": "Items over HTTP",
     "bench_interpolate": "Polygons to cells",
+    "bench_priority": "Priority",
 }
 PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "tobler", "fastapi", "uvicorn")
 
