@@ -85,7 +85,7 @@ def ingest(
     )
     with _progress() as progress:
         done = ingest_command(
-            store, _existing(file, may_be_folder=kind == "coverage"), order, rejects, progress
+            store, _existing(file, may_be_folder=kind in ("coverage", "samples")), order, rejects, progress
         )
     for note in done.notes:
         print(note)
