@@ -79,13 +79,18 @@ class Windows:
         return len(self.rows[0])
 
     def counts(self, sums: Counts) -> Iterator[tuple[int, Counts]]:
-        """Yield the counts of all windows from a stack of sums, with the number of the first of them."""
+        """Yield the counts of all windows from stacks of sums, with the number of the first of them.
+
+        Parameters
+        ----------
+        sums : array, shape (…, n_rows, places)
+        """
         if self.ends_now:
             yield 0, sums
             return
         first = 0
         for length in range(1, self.longest + 1):
-            yield first, sums[length:] - sums[:-length]
+            yield first, sums[..., length:, :] - sums[..., :-length, :]
             first += self.n_bins + 1 - length
 
 

@@ -210,17 +210,16 @@ def _fill(
     if not len(missing):
         return
     thresholds = [_thresholds(sheet, candidates, level) for sheet in candidates.sheets]
-    for number in missing.tolist():
-        maps = null.draw(np.random.default_rng([*root, number]))
-        found = max(
-            (
-                _largest(sheet, limits, maps, candidates)
-                for sheet, limits in zip(candidates.sheets, thresholds, strict=True)
-            ),
-            default=0.0,
-        )
-        if found >= level:
-            maxima[number] = found
+    n_places = candidates.windows.n_rows * max(sheet.size for sheet in candidates.sheets)
+    at_once = max(_PLACES_AT_ONCE // n_places, 1)
+    for start in range(0, len(missing), at_once):
+        numbers = missing[start : start + at_once]
+        maps = np.stack([null.draw(np.random.default_rng([*root, number])) for number in numbers.tolist()])
+        found = np.zeros(len(numbers))
+        for sheet, limits in zip(candidates.sheets, thresholds, strict=True):
+            np.maximum(found, _largest(sheet, limits, maps, candidates), out=found)
+        reached = found >= level
+        maxima[numbers[reached]] = found[reached]
 
 
 def _thresholds(sheet: Sheet, candidates: Candidates, level: float) -> list[Counts]:
@@ -237,22 +236,25 @@ def _thresholds(sheet: Sheet, candidates: Candidates, level: float) -> list[Coun
     return found
 
 
-def _largest(sheet: Sheet, thresholds: list[Counts], maps: Counts, candidates: Candidates) -> float:
-    """Return the largest score among the candidates that reach their critical count."""
-    windows, best = candidates.windows, 0.0
+def _largest(sheet: Sheet, thresholds: list[Counts], maps: Counts, candidates: Candidates) -> Floats:
+    """Return for each stack of maps the largest score of those candidates that reach their critical count."""
+    windows, n_stacks = candidates.windows, len(maps)
+    best = np.zeros(n_stacks)
     cell_at = np.zeros(sheet.size, dtype=np.int64)
     cell_at[sheet.places] = sheet.rows
-    at_once = max(_PLACES_AT_ONCE // sheet.size, 1) if windows.ends_now else len(maps)
-    for start in range(0, len(maps), at_once):
-        for radius, sums in enumerate(sheet.grow(maps[start : start + at_once])):
-            for first, counts in windows.counts(sums):
-                number = start + first
-                reached = counts >= thresholds[radius][number : number + len(counts)]
+    n_rows = max(_PLACES_AT_ONCE // (n_stacks * sheet.size), 1) if windows.ends_now else windows.n_rows
+    for start in range(0, windows.n_rows, n_rows):
+        portion = maps[:, start : start + n_rows]
+        for radius, sums in enumerate(sheet.grow(portion.reshape(-1, maps.shape[2]))):
+            for first, counts in windows.counts(sums.reshape(n_stacks, -1, sheet.size)):
+                number, n_windows = start + first, counts.shape[1]
+                reached = counts >= thresholds[radius][number : number + n_windows]
                 if reached.any():
-                    window, place = np.divmod(np.flatnonzero(reached), sheet.size)
+                    spot = np.flatnonzero(reached)
+                    window, place = np.divmod(spot % (n_windows * sheet.size), sheet.size)
                     expected = candidates.expectation.at(radius, number + window, cell_at[place])
-                    scores = log_likelihood_ratio(counts[window, place], expected, candidates.total)
-                    best = max(best, float(scores.max()))
+                    scores = log_likelihood_ratio(counts.ravel()[spot], expected, candidates.total)
+                    np.maximum.at(best, spot // (n_windows * sheet.size), scores)
     return best
 
 

@@ -1,0 +1,343 @@
+"""Does the scan hold? False alarms on null maps with and without duplicates, and planted clusters found.
+
+    python -m tests.studies.calibration_scan [--maps 400] [--out docs/calibration.md]
+
+Writes its section into the page, in place of the one that stands there. Every map is made from its own seed.
+A null law is one row of `LAWS`, a planted cluster one row of `SCENES`.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.near_repeat import near_repeat
+from models.scan import Scan, scan
+from models.scan_cases import case_counts, fold_cases
+from spatial.grid import cells_at, disk
+from spatial.neighbors import NeighborIndex, neighbor_index
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+RESOLUTION, RADIUS = 9, 10  # 331 cells
+N_BINS = 12
+MAX_RADIUS = 5
+SIMULATIONS = 99
+ALPHA = 0.05
+DUPLICATES = 0.09
+PLACES_PER_CELL = 1000
+SCENE_MAPS = 200
+BEGIN, END = "<!-- scan: begin -->", "<!-- scan: end -->"
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Single cases: the cell, the place within it, and the bin of each."""
+
+    cells: Ints
+    places: Ints
+    bins: Ints
+
+    def counts(self, n_cells: int, n_bins: int, *, folded: bool) -> Ints:
+        """Return cases per cell and bin, those of one place and bin once if they are to be folded."""
+        kept = np.arange(len(self.bins))
+        if folded:
+            kept = fold_cases(self.bins, place=self.cells * PLACES_PER_CELL + self.places).kept
+        return case_counts(self.cells[kept], self.bins[kept], n_cells=n_cells, n_bins=n_bins)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A null: the mean of a cell in a bin, and how many cases an event brings.
+
+    `batch`: 1 + a number of copies of every event at its place and in its bin. `phi`: the risks of the cells
+    differ by this squared coefficient of variation, beyond the denominator.
+    """
+
+    name: str
+    mean: float
+    batch: Callable[[np.random.Generator, int], Ints]
+    phi: float = 0.0
+
+
+def single(rng: np.random.Generator, n: int) -> Ints:
+    return np.ones(n, dtype=np.int64)
+
+
+def some_twice(rng: np.random.Generator, n: int) -> Ints:
+    return 1 + (rng.random(n) < DUPLICATES).astype(np.int64)
+
+
+def logarithmic(rng: np.random.Generator, n: int) -> Ints:
+    """Return batches whose totals, of Poisson many events, are negative binomial."""
+    return rng.logseries(0.5, n)
+
+
+LAWS = (
+    Law("Poisson 0.02", 0.02, single),
+    Law("Poisson 0.2", 0.2, single),
+    Law("Poisson 2", 2.0, single),
+    Law("Poisson 0.2, 9 % entered twice", 0.2, some_twice),
+    Law("negative binomial 0.2, by batches", 0.2, logarithmic),
+    Law("negative binomial 2, by batches", 2.0, logarithmic),
+    Law("negative binomial 0.2, risks of cells, φ = 1", 0.2, single, 1.0),
+    Law("negative binomial 0.2, risks of cells, φ = 2", 0.2, single, 2.0),
+    Law("negative binomial 2, risks of cells, φ = 2", 2.0, single, 2.0),
+)
+# Name of the column, how the scan is asked, and whether it is held to its level under unlike risks.
+WAYS: dict[str, dict[str, Any]] = {
+    "permutation, prospective": {"mode": "prospective"},
+    "permutation, retrospective": {"mode": "retrospective"},
+    "Poisson, purely spatial": {"bins": 1, "denominator": True},
+    "Poisson, prospective": {"mode": "prospective", "denominator": True},
+    "unlike risks, purely spatial": {"bins": 1, "denominator": True, "null_model": "negative-binomial"},
+    "unlike risks, prospective": {
+        "mode": "prospective",
+        "denominator": True,
+        "null_model": "negative-binomial",
+    },
+}
+
+
+def area() -> NeighborIndex:
+    """Return a round study area of 331 cells."""
+    return neighbor_index(disk(cells_at([-111.93], [33.42], RESOLUTION), RADIUS))
+
+
+def population(index: NeighborIndex) -> Floats:
+    """Return people per cell: one centre of 16 : 1, times log-normal noise."""
+    rng = np.random.default_rng(0)
+    steps = np.linspace(0, 1, len(index))
+    return rng.permutation(np.exp(np.log(16) * steps)) * rng.lognormal(0, 0.5, len(index))
+
+
+def drawn(law: Law, people: Floats, rng: np.random.Generator, n_bins: int = N_BINS) -> Cases:
+    """Return the cases of one null map: unlike cells, unlike weeks, nothing between them."""
+    risks = people / people.mean()
+    if law.phi:
+        risks = risks * rng.gamma(1 / law.phi, law.phi, len(people))
+    mean_batch = float(np.mean(law.batch(np.random.default_rng(0), 100_000)))
+    events = rng.poisson(np.repeat(risks[:, None], n_bins, axis=1) * law.mean / mean_batch)
+    cells, bins = (np.repeat(where, events.ravel()) for where in np.divmod(np.arange(events.size), n_bins))
+    places = rng.integers(PLACES_PER_CELL, size=len(cells))
+    copies = law.batch(rng, len(cells))
+    return Cases(np.repeat(cells, copies), np.repeat(places, copies), np.repeat(bins, copies))
+
+
+def scanned(cases: Cases, index: NeighborIndex, people: Floats, way: dict[str, Any], *, folded: bool) -> Scan:
+    """Return the scan of some cases, asked in one of the ways."""
+    options = {name: value for name, value in way.items() if name not in ("bins", "denominator")}
+    counts = cases.counts(len(index), N_BINS, folded=folded)
+    if way.get("bins") == 1:
+        counts = counts.sum(axis=1)
+    return scan(
+        counts,
+        index,
+        expected=people if way.get("denominator") else None,
+        max_radius=MAX_RADIUS,
+        max_clusters=1,
+        simulations=SIMULATIONS,
+        rng=np.random.default_rng(1),
+        **options,
+    )
+
+
+def alarm_share(law: Law, way: dict[str, Any], index: NeighborIndex, maps: int, *, folded: bool) -> float:
+    """Return the share of null maps on which the best cluster has p <= 0.05."""
+    people = population(index)
+    alarms = 0
+    for seed in range(maps):
+        cases = drawn(law, people, np.random.default_rng([seed, 5]))
+        found = scanned(cases, index, people, way, folded=folded).clusters
+        alarms += bool(found) and found[0].p <= ALPHA
+    return alarms / maps
+
+
+def bar(maps: int) -> float:
+    """Return the nominal level plus three standard errors."""
+    return ALPHA + 3 * float(np.sqrt(ALPHA * (1 - ALPHA) / maps))
+
+
+def is_judged(law: Law, way: dict[str, Any], *, folded: bool) -> bool:
+    """Return whether the way promises to keep its level under the law."""
+    knows_risks = not way.get("denominator") or way.get("null_model") == "negative-binomial"
+    return (folded or law.batch is single) and (not law.phi or knows_risks)
+
+
+def null_rows(maps: int) -> Iterator[list[str]]:
+    """Yield the rows of the first table."""
+    index = area()
+    for law in LAWS:
+        for folded in (True,) if law.batch is single else (False, True):
+            row = [law.name + ("" if law.batch is single else ", folded" if folded else ", as they come")]
+            for way in WAYS.values():
+                share = alarm_share(law, way, index, maps, folded=folded)
+                judged = is_judged(law, way, folded=folded)
+                text = f"{100 * share:.1f}" if judged else f"({100 * share:.1f})"
+                row.append(f"**{text}**" if judged and share > bar(maps) else text)
+            yield row
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A disk with a risk of its own during the last bins."""
+
+    mean: float
+    relative_risk: float
+    radius: int
+    n_bins: int
+
+    @property
+    def name(self) -> str:
+        return f"mean {self.mean:g}, RR {self.relative_risk:g}, radius {self.radius}, last {self.n_bins} bins"
+
+
+SCENES = (
+    Scene(0.2, 3, 2, 3),
+    Scene(0.2, 5, 2, 3),
+    Scene(0.2, 5, 1, 2),
+    Scene(2, 1.5, 3, 3),
+    Scene(2, 2, 1, 2),
+)
+SCENE_WAYS = ("permutation, prospective", "Poisson, prospective", "unlike risks, prospective")
+
+
+def planted_rows(maps: int) -> Iterator[list[str]]:
+    """Yield the rows of the second table."""
+    index = area()
+    people = np.ones(len(index))
+    for scene in SCENES:
+        row = [scene.name]
+        for name in SCENE_WAYS:
+            found = [_one_plant(scene, WAYS[name], index, people, seed) for seed in range(maps)]
+            power = float(np.mean([called for called, _, _ in found]))
+            hits = [(recall, off) for called, recall, off in found if called]
+            recall, off = np.mean(hits, axis=0) if hits else (np.nan, np.nan)
+            row.append(f"{power:.2f} ({recall:.2f}, {off:.2f})")
+        yield row
+
+
+def _one_plant(
+    scene: Scene, way: dict[str, Any], index: NeighborIndex, people: Floats, seed: int
+) -> tuple[bool, float, float]:
+    """Return whether the best cluster is called, the share of the disk it holds, and its share outside."""
+    rng = np.random.default_rng([seed, 6])
+    within = index.cells[rng.integers(len(index))]
+    truth = np.isin(index.cells, disk([within], scene.radius))
+    means = np.full((len(index), N_BINS), scene.mean)
+    means[truth, -scene.n_bins :] *= scene.relative_risk
+    counts = rng.poisson(means)
+    cells, bins = (np.repeat(where, counts.ravel()) for where in np.divmod(np.arange(counts.size), N_BINS))
+    cases = Cases(cells, rng.integers(PLACES_PER_CELL, size=len(cells)), bins)
+    clusters = scanned(cases, index, people, way, folded=True).clusters
+    if not clusters or clusters[0].p > ALPHA:
+        return False, np.nan, np.nan
+    members = clusters[0].members
+    return True, float(truth[members].sum() / truth.sum()), float(1 - truth[members].mean())
+
+
+def near_repeat_rows(maps: int) -> Iterator[list[str]]:
+    """Yield the rows of the third table: the share of null sets with p <= 0.05, band by band."""
+    for name, n_piles in (("scattered", 0), ("a third on ten piles", 10)):
+        rejected = np.zeros(4)
+        for seed in range(maps):
+            rng = np.random.default_rng([seed, 7])
+            x, y = rng.normal(0, 500, (2, 200))
+            if n_piles:
+                x[:66], y[:66] = (
+                    np.repeat(x[66 : 66 + n_piles], 7)[:66],
+                    np.repeat(y[66 : 66 + n_piles], 7)[:66],
+                )
+            days = 100 * rng.beta(2, 1, 200)
+            found = near_repeat(
+                x, y, days, distance_limits_m=[60, 180], day_limits=[3, 14], simulations=SIMULATIONS, rng=rng
+            )
+            rejected += found.p <= ALPHA
+        shares = rejected / maps
+        yield [name, *(f"**{100 * s:.1f}**" if s > bar(maps) else f"{100 * s:.1f}" for s in shares)]
+
+
+def section(maps: int) -> str:
+    """Return the section of the page."""
+    scene_maps = min(maps, SCENE_MAPS)
+    return "\n".join(
+        [
+            BEGIN,
+            "",
+            "## Scan: false alarms",
+            "",
+            f"Made by `python -m tests.studies.calibration_scan --maps {maps}`. Study area: 331 cells with a "
+            f"population of 16 : 1 times log-normal noise, {N_BINS} bins; disks of radius 0 to {MAX_RADIUS}, "
+            f"{SIMULATIONS} simulations.",
+            f"Share (%) of maps without any cluster on which the best one has p ≤ {ALPHA:g}, {maps} maps a "
+            f"figure. Wanted: at most {100 * bar(maps):.1f} %, nominal plus three standard errors (more is "
+            "set in bold). In brackets, for contrast, what breaks the assumptions of the column: cases of "
+            "one event that are not folded, and risks that differ from cell to cell where the null says that "
+            'they do not. "Unlike risks" is `null_model=negative-binomial`.',
+            "",
+            *_table(["law, mean per cell and bin", *WAYS], null_rows(maps)),
+            "",
+            "## Scan: planted clusters",
+            "",
+            f"One disk at raised risk, anywhere, also cut by the border; equal population; {scene_maps} maps "
+            f"a figure. Share of maps on which the best cluster has p ≤ {ALPHA:g}; in brackets, of those, "
+            "the share of the planted cells that it holds, and the share of its cells that are not planted.",
+            "",
+            *_table(["scene", *SCENE_WAYS], planted_rows(scene_maps)),
+            "",
+            "## Near repeats: false alarms",
+            "",
+            f"Share (%) of 200 incidents without any link between place and time with p ≤ {ALPHA:g}, {maps} "
+            "sets a figure.",
+            "",
+            *_table(
+                [
+                    "places",
+                    "0-60 m, 0-3 days",
+                    "0-60 m, 3-14 days",
+                    "60-180 m, 0-3 days",
+                    "60-180 m, 3-14 days",
+                ],
+                near_repeat_rows(maps),
+            ),
+            "",
+            END,
+            "",
+        ]
+    )
+
+
+def put_into(page: str, text: str) -> str:
+    """Return a page with the section in the place of the one that stands there, or at its end."""
+    if BEGIN not in page:
+        return page.rstrip("\n") + "\n\n" + text
+    before, rest = page.split(BEGIN, 1)
+    return before + text.rstrip("\n") + rest.split(END, 1)[1]
+
+
+def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def main() -> None:
+    """Run the study."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--maps", type=int, default=400)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    text = section(arguments.maps)
+    if arguments.out:
+        page = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
+        arguments.out.write_text(put_into(page, text), encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
