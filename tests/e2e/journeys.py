@@ -19,6 +19,13 @@ def published(base_url: str) -> list[str]:
     return [name for name in ids if f"{name}.cells" in ids]
 
 
+def published_by(base_url: str, method: str) -> list[str]:
+    """Return the ids of the analyses of a method: their own collections, not those beside them."""
+    found = _get(f"{base_url}/collections?f=json")["collections"]
+    ids = [one["id"] for one in found if one.get("method") == method]
+    return [name for name in ids if name.rpartition(".")[0] not in ids]
+
+
 def areas_of(base_url: str, analysis: str) -> list[dict[str, Any]]:
     """Return the areas of an analysis by rank (the first page of them)."""
     items = _get(f"{base_url}/collections/{quote(analysis)}/items?f=json&limit=1000")

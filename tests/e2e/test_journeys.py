@@ -24,8 +24,37 @@ GIVEN = os.environ.get("EMBERLINE_E2E_URL")
 
 @pytest.fixture(scope="session")
 def demo_url(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if GIVEN:
+        yield GIVEN.rstrip("/")
+        return
     with running_demo(tmp_path_factory.mktemp("demo")) as address:
         yield address
+
+
+TOLD = {
+    "surveillance": r"Alarm: had nothing changed",
+    "gaps": r"of [\d,.]+ locations are unserved",
+    "priority": r"What adds up: ",
+}
+
+
+@pytest.mark.parametrize("method", TOLD)
+def test_the_first_place_of_every_method_is_told_and_coloured(
+    watched: Watched, demo_url: str, method: str
+) -> None:
+    page = watched.page
+    analyses = journeys.published_by(demo_url, method)
+    assert analyses
+    for analysis in analyses:
+        journeys.open_map(page, demo_url, f"#collection={quote(analysis)}")
+        assert sum(journeys.colours_on_map(page).get(row, 0) for row in ("2", "3")) > 100, analysis
+        page.locator("#hotspots button").first.focus()
+        page.keyboard.press("Enter")
+        journeys.wait_until_drawn(page)
+        expect(page.locator("#detail")).to_contain_text(re.compile(TOLD[method]))
+    assert page.url.startswith(demo_url)
+    assert watched.hosts() == {urlsplit(demo_url).netloc}
+    assert watched.console_errors == []
 
 
 @pytest.fixture(params=["given"] if GIVEN else ["made", "demo"])

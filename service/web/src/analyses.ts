@@ -1,7 +1,8 @@
 // Which collections make an analysis, and what a loaded one carries.
 
 import type { Collection, Feature, Items } from './api.ts';
-import { gapAreas } from './gaps.ts';
+import { gapPlaces } from './gaps.ts';
+import { priorityPlaces } from './priority.ts';
 import { isObject, numberOf, objectOf, textOf, type Properties } from './properties.ts';
 import { sewersheds } from './surveillance.ts';
 
@@ -56,12 +57,10 @@ export type Method = (typeof METHODS)[number];
 export const BESIDE: Readonly<Record<Method, string | null>> = {
   hotspots: '.cells',
   surveillance: null,
-  gaps: '.areas',
+  gaps: null,
   priority: null,
 };
 
-/** Places of a priority that are listed and outlined. */
-const MOST_PLACES = 25;
 const NO_DENOMINATOR = 'This map shows where incidents are, not where risk is: no population was taken into account.';
 
 /** The analyses among the collections that the page can draw; those that belong to another one are left out. */
@@ -108,8 +107,8 @@ function partsOf(method: Method, own: Feature[], beside: Feature[]): { areas: Fe
   switch (method) {
     case 'hotspots': return { areas: byRank(own), cells: beside };
     case 'surveillance': return sewersheds(own);
-    case 'gaps': return { areas: gapAreas(beside), cells: own };
-    case 'priority': return { areas: byRank(own).slice(0, MOST_PLACES), cells: own };
+    case 'gaps': return { areas: gapPlaces(own), cells: own };
+    case 'priority': return { areas: priorityPlaces(own), cells: own };
   }
 }
 

@@ -3,34 +3,73 @@
 import type { Context } from './analyses.ts';
 import type { Feature } from './api.ts';
 import { groupOf } from './classes.ts';
+import { clustersOf, outlineOf } from './clusters.ts';
 import { numberOf, textOf, type Properties } from './properties.ts';
 import { figure, oneIn, percent, plural, quantity } from './words.ts';
 
-const MOST_AREAS = 100;
-
-/** Source areas where more is unserved than elsewhere, the most locations first. */
-export function gapAreas(areas: readonly Feature[]): Feature[] {
-  const unserved = (area: Feature): number => numberOf(area.properties, 'unserved') ?? 0;
-  return areas
-    .filter((area) => groupOf(area.properties) === 'hot')
+/** Cells side by side where more is unserved than elsewhere, as places; the most unserved locations first. */
+export function gapPlaces(cells: readonly Feature[]): Feature[] {
+  const hot = cells.filter((cell) => groupOf(cell.properties) === 'hot');
+  const unserved = (place: Feature): number => numberOf(place.properties, 'unserved') ?? 0;
+  return clustersOf(hot)
+    .map(gapPlace)
     .sort((one, other) => unserved(other) - unserved(one) || (one.id < other.id ? -1 : 1))
-    .slice(0, MOST_AREAS)
-    .map((area, index) => ({ ...area, properties: { ...area.properties, rank: index + 1 } }));
+    .map((place, index) => ({ ...place, properties: { ...place.properties, rank: index + 1 } }));
 }
 
-export function gapTitle(area: Properties): string {
-  return textOf(area, 'name') ?? textOf(area, 'area') ?? 'A source area';
+function gapPlace(cells: readonly Feature[]): Feature {
+  const total = (name: string): number | null => {
+    const values = cells.map((cell) => numberOf(cell.properties, name)).filter((value) => value !== null);
+    return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
+  };
+  const [locations, unserved] = [total('locations'), total('unserved')];
+  const q = Math.min(...cells.map((cell) => numberOf(cell.properties, 'q') ?? 1));
+  const sources = new Set(cells.map((cell) => textOf(cell.properties, 'denominator_source')).filter((one) => one !== null));
+  return {
+    type: 'Feature',
+    id: `hot-${cells[0]?.id ?? ''}`,
+    geometry: outlineOf(cells),
+    properties: {
+      class: 'hot',
+      n_cells: cells.length,
+      locations,
+      unserved,
+      underserved: total('underserved'),
+      share_unserved: locations === null || unserved === null || locations === 0 ? null : unserved / locations,
+      q,
+      support: cells.every((cell) => textOf(cell.properties, 'support') === 'coarser') ? 'coarser' : null,
+      denominator_source: [...sources].join(', '),
+    },
+  };
 }
 
-export function gapLine(area: Properties): string {
-  const unserved = numberOf(area, 'unserved');
-  const locations = numberOf(area, 'locations');
-  const share = numberOf(area, 'share_unserved');
-  return [
+export function gapTitle(place: Properties): string {
+  const rank = numberOf(place, 'rank');
+  return rank === null ? 'A place' : `Place ${rank}`;
+}
+
+export function gapLine(place: Properties): string {
+  const unserved = numberOf(place, 'unserved');
+  const locations = numberOf(place, 'locations');
+  const share = numberOf(place, 'share_unserved');
+  const cells = numberOf(place, 'n_cells');
+  const homes = [
     unserved === null ? null : `${quantity(unserved)} unserved`,
     locations === null ? null : `of ${quantity(locations)}`,
     share === null ? null : `(${percent(share)})`,
   ].filter((part) => part !== null).join(' ') || 'No counts given';
+  return cells === null ? homes : `${homes} · ${plural(cells, 'cell')}`;
+}
+
+/** What a place of several cells is: its counts, and the clearest of its cells. */
+export function gapPlaceSentences(place: Properties): string[] {
+  const q = numberOf(place, 'q');
+  return [
+    countSentence(place),
+    q === null ? null : `The evidence is for its cells, not for its exact outline: in the clearest one ${figure('q', q)}.`,
+    supportSentence(place),
+    sourceSentence(place),
+  ].filter((sentence) => sentence !== null);
 }
 
 export function gapCellTitle(cell: Properties): string {
@@ -92,9 +131,8 @@ function sourceSentence(place: Properties): string | null {
 
 export function gapsSummary(areas: readonly Properties[], cells: readonly Properties[], context: Context): string {
   const hot = cells.filter((cell) => groupOf(cell) === 'hot').length;
-  if (hot === 0 && areas.length === 0) {
+  if (hot === 0) {
     return `No place has clearly more unserved locations than elsewhere, at a false-discovery rate of ${percent(context.alpha)}.`;
   }
-  const listed = areas.length === 0 ? '' : ` and ${plural(areas.length, 'source area')}`;
-  return `${plural(hot, 'cell')}${listed} with clearly more unserved locations than elsewhere.`;
+  return `${plural(areas.length, 'place')} (${plural(hot, 'cell')}) with clearly more unserved locations than elsewhere.`;
 }

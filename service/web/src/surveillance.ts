@@ -102,7 +102,7 @@ function trend(state: Properties): string | null {
   switch (textOf(state, 'trend')) {
     case 'up': return `The trend is up${slope === null ? '' : `, by ${quantity(slope)} % in 30 days`}.`;
     case 'down': return `The trend is down${slope === null ? '' : `, by ${quantity(-slope)} % in 30 days`}.`;
-    case 'flat': return 'No trend can be told from none.';
+    case 'flat': return 'No clear trend.';
     default: return null;
   }
 }

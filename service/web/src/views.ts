@@ -1,8 +1,8 @@
 // How the findings of each method are told: titles, sentences, legend, lists.
 
 import type { Context, Method } from './analyses.ts';
-import { gapCellTitle, gapLine, gapSentences, gapsSummary, gapTitle } from './gaps.ts';
-import { placeCellTitle, placeLine, placeSentences, placeTitle, prioritySummary } from './priority.ts';
+import { gapCellTitle, gapLine, gapPlaceSentences, gapSentences, gapsSummary, gapTitle } from './gaps.ts';
+import { placeCellTitle, placeLine, placeSentences, placeSize, placeTitle, prioritySummary } from './priority.ts';
 import { numberOf, textOf, type Properties } from './properties.ts';
 import { sewershedLine, sewershedSentences, sewershedTitle, surveillanceSummary } from './surveillance.ts';
 import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, percent, summary, thresholdSentence } from './words.ts';
@@ -64,14 +64,14 @@ const surveillance: Words = {
 };
 
 const gaps: Words = {
-  outlines: 'Outlines of source areas',
+  outlines: 'Outlines of places',
   fills: 'Cells',
   counted: ['cell', 'cells'],
-  listHeading: 'Source areas',
+  listHeading: 'Places',
   listNote: 'Most unserved locations first.',
   line: gapLine,
   title: gapTitle,
-  area: (area, context) => ({ over: 'Source area', title: gapTitle(area), sentences: gapSentences(area, context) }),
+  area: (area) => ({ over: 'More unserved than elsewhere', title: gapTitle(area), sentences: gapPlaceSentences(area) }),
   cell: (id, cell, context) => ({ over: `Cell ${id}`, title: gapCellTitle(cell), sentences: gapSentences(cell, context) }),
   summary: gapsSummary,
   threshold: (context) => `A place is marked at q ≤ ${percent(context.alpha)}: it has more unserved locations than the overall share explains.`,
@@ -85,7 +85,7 @@ const priority: Words = {
   listNote: 'Highest score first.',
   line: placeLine,
   title: placeTitle,
-  area: (area) => ({ over: 'Priority', title: placeTitle(area), sentences: [`${placeCellTitle(area)}.`, ...placeSentences(area)] }),
+  area: (area) => ({ over: 'Priority', title: placeTitle(area), sentences: [placeSize(area), ...placeSentences(area)] }),
   cell: (id, cell) => ({ over: `Cell ${id}`, title: placeCellTitle(cell), sentences: placeSentences(cell) }),
   summary: (_, cells) => prioritySummary(cells),
   threshold: () => 'The score orders places for attention: at 50, chance alone would show as much in one place of 1,000. Select one to see what it is made of.',

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findingsFrom, type Context } from '../src/analyses.ts';
 import type { Feature, Items } from '../src/api.ts';
-import { gapAreas, gapCellTitle, gapLine, gapSentences } from '../src/gaps.ts';
+import { clustersOf, outlineOf } from '../src/clusters.ts';
+import { gapCellTitle, gapLine, gapPlaces, gapPlaceSentences, gapSentences } from '../src/gaps.ts';
 import { placeLine, placeSentences, placeTitle } from '../src/priority.ts';
 import { sewersheds, sewershedLine, stateSentence } from '../src/surveillance.ts';
 import { VIEWS } from '../src/views.ts';
@@ -11,6 +12,10 @@ const CONTEXT: Context = { alpha: 0.05, side: 'hot', k: 'auto', denominator: tru
 
 const feature = (id: string, properties: object): Feature => ({
   type: 'Feature', id, geometry: { type: 'Point', coordinates: [0, 0] }, properties: properties as Feature['properties'],
+});
+const square = (id: string, west: number, properties: object): Feature => ({
+  ...feature(id, properties),
+  geometry: { type: 'Polygon', coordinates: [[[west, 0], [west + 1, 0], [west + 1, 1], [west, 1], [west, 0]]] },
 });
 const items = (features: Feature[]): Items => ({ features, timeStamp: null, emberline: {} });
 
@@ -63,9 +68,12 @@ describe('gaps', () => {
     assert.equal(gapCellTitle(desert), 'More unserved than elsewhere');
   });
 
-  test('list the significant source areas, most unserved first', () => {
-    const some = [feature('a', { ...desert, unserved: 5 }), feature('b', desert), feature('c', { ...desert, class: 'none' })];
-    assert.deepEqual(gapAreas(some).map(({ id }) => id), ['b', 'a']);
+  test('join marked cells that lie side by side to places, most unserved first', () => {
+    const cells = [square('a', 0, desert), square('b', 1, { ...desert, q: 0.03 }), square('c', 5, { ...desert, unserved: 90 }), square('d', 2, { ...desert, class: 'none' })];
+    const places = gapPlaces(cells);
+    assert.deepEqual(places.map(({ properties }) => [properties['rank'], properties['n_cells'], properties['unserved']]), [[1, 1, 90], [2, 2, 36]]);
+    assert.equal(gapLine(places[1]?.properties ?? {}), '36 unserved of 80 (45\u00a0%) · 2 cells');
+    assert.match(gapPlaceSentences(places[1]?.properties ?? {})[1] ?? '', /in the clearest one q = 0.01/);
   });
 
   test('without counts claim none', () => {
@@ -81,15 +89,26 @@ describe('priority', () => {
     assert.deepEqual(placeSentences(place), [
       '2 layers are significant here on their own.',
       'What adds up: gaps 63, ems 30.',
-      'It is rank 2 of all places. Under other weights it would be between 1 and 5.',
+      'It is rank 2 of all cells. Under other weights it would be between 1 and 5.',
     ]);
     assert.equal(placeLine(place), 'score 93 · significant in 2 layers');
     assert.equal(placeTitle(place), 'Place 2');
   });
 
-  test('outlines the first places only', () => {
-    const many = Array.from({ length: 60 }, (_, i) => feature(`c${i}`, { ...place, rank: 60 - i }));
-    const found = findingsFrom('priority', items(many), items([]));
-    assert.deepEqual([found.areas.length, found.cells.length, found.areas[0]?.properties['rank']], [25, 60, 1]);
+  test('joins strong cells to places, told by their first cell', () => {
+    const cells = [square('a', 0, { ...place, rank: 3 }), square('b', 1, place), square('c', 2, { ...place, score: 30, rank: 9 }), square('d', 7, { ...place, rank: 1 })];
+    const found = findingsFrom('priority', items(cells), items([]));
+    assert.deepEqual(found.areas.map(({ properties }) => [properties['rank'], properties['first_rank'], properties['n_cells']]), [[1, 1, 1], [2, 2, 2]]);
+    assert.equal(found.cells.length, 4);
+    assert.match(VIEWS.priority.area(found.areas[1]?.properties ?? {}, CONTEXT).sentences[0] ?? '', /^2 cells side by side/);
   });
+});
+
+test('the line around cells leaves out the edges between them', () => {
+  const cells = [square('a', 0, {}), square('b', 1, {}), square('c', 9, {})];
+  assert.deepEqual(clustersOf(cells).map((group) => group.map(({ id }) => id)), [['a', 'b'], ['c']]);
+  const { coordinates } = outlineOf(cells);
+  assert.equal(coordinates.length, 2);
+  assert.equal(coordinates[0]?.[0]?.length, 7);
+  assert.deepEqual(coordinates[0]?.[0]?.[0], coordinates[0]?.[0]?.at(-1));
 });
