@@ -44,6 +44,8 @@ class Evidence:
         Whether what is said of a unit was found for an area larger than it.
     n_independent : float
         Independent places that stand behind the units.
+    has_denominator : bool
+        Whether it allows for how much there is to be counted in a place: people, locations, its own past.
     notes : list of str
         What a reader must know.
     """
@@ -54,6 +56,7 @@ class Evidence:
     n_independent: float
     cells: Cells | None = None
     shapes: npt.NDArray[np.object_] | None = None
+    has_denominator: bool = True
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -119,6 +122,7 @@ def of_cells(whole: Snapshot) -> Evidence:
         is_coarse=is_coarse,
         n_independent=_independent_disks(whole, p, is_coarse),
         cells=cells,
+        has_denominator=bool(whole.emberline.get("parameters", {}).get("population", True)),
         notes=notes,
     )
 

@@ -253,10 +253,14 @@ def _notes(layers: list[_Layer], placed: list[CellEvidence], found: Priority) ->
             )
     for i, j in zip(*np.nonzero(np.triu(found.correlation >= _ALIKE, 1)), strict=True):
         if found.n_common[i, j]:
-            r = found.correlation[i, j]
+            both = (layers[i], layers[j])
+            bare = [layer.role for layer in both if not layer.evidence.has_denominator]
+            way_out = (
+                f"; a population for {' and '.join(bare)} takes out that people live there" if bare else ""
+            )
             notes.append(
-                f"{layers[i].role} and {layers[j].role} say much of the same (correlation up to {r:.2f}):"
-                " together they count for little more than one"
+                f"{both[0].role} and {both[1].role} say much of the same (correlation up to"
+                f" {found.correlation[i, j]:.2f}): together they count for little more than one{way_out}"
             )
     if len(layers) == 1:
         notes.append("one layer alone: nothing to combine, and no weight to vary")

@@ -137,6 +137,13 @@ def test_a_layer_named_twice_does_not_count_twice(use_cases: StoreUseCases) -> N
     assert [cell["rank"] for cell in twice] == [cell["rank"] for cell in once]
 
 
+def test_layers_that_say_the_same_are_told_and_what_would_part_them(use_cases: StoreUseCases) -> None:
+    notes = _ran(use_cases, inputs={"a": "hot", "again": "hot"})["emberline"]["diagnostics"]["notes"]
+    (note,) = [one for one in notes if "say much of the same" in one]
+    assert "a and again" in note
+    assert "a population for a and again" in note
+
+
 def test_a_layer_of_weight_0_changes_nothing(use_cases: StoreUseCases) -> None:
     without = _ran(use_cases, weights={"fires": 0})
     alone = _ran(use_cases, inputs={"calls": "hot"})
