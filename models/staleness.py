@@ -11,8 +11,44 @@ Mask = NDArray[np.bool_]
 # Nobody can tell a late laboratory from a plant that stopped in less than this.
 LEAST_SILENCE_DAYS = 14
 _INTERVALS = 2
+# A day this far behind all others, of so few samples, is a slip of the pen.
+_STRAY_DAYS = 365
+_STRAY_SHARE = 0.01
 _LOOK_BACK = 12
 _WITHOUT_ANY = 30.0
+
+
+def newest_day(days: ArrayLike) -> np.datetime64:
+    """Return the newest day of all samples, but for dates that can only be slips of the pen.
+
+    Left aside are days that come more than a year behind the last day before them and together hold 1 % of
+    the samples or less: one sample of 2052 must not make every series look silent.
+
+    Parameters
+    ----------
+    days : array of datetime64[D], shape (n,)
+        One per sample, any order; NaT is left aside.
+
+    Returns
+    -------
+    datetime64[D]
+        NaT without any day.
+
+    Examples
+    --------
+    >>> days = np.datetime64("2025-01-01") + np.arange(200)
+    >>> str(newest_day(days)), str(newest_day(np.append(days, np.datetime64("2052-01-01"))))
+    ('2025-07-19', '2025-07-19')
+    """
+    given = np.asarray(days, dtype="datetime64[D]")
+    found = np.sort(given[~np.isnat(given)])
+    if not len(found):
+        return np.datetime64("NaT", "D")
+    gaps = np.diff(found).astype(np.int64)
+    behind = np.arange(1, len(found))[gaps > _STRAY_DAYS]
+    strays = behind[len(found) - behind <= _STRAY_SHARE * len(found)]
+    last: np.datetime64 = found[strays[0] - 1 if len(strays) else -1]
+    return last
 
 
 def usual_interval_days(found: Campaigns, n_series: int) -> Floats:

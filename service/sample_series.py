@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from data.engine import Selection
 from data.store import Layer, Store
 from models.errors import InvalidParameter
+from models.staleness import newest_day
 from models.wastewater import concentrations, flow_l_day, load_copies_day_1000, load_mg_day_1000
 
 Floats = npt.NDArray[np.float64]
@@ -169,6 +170,9 @@ def measures(
     unwanted = {one.strip().casefold() for one in excluded_quality}
     is_bad = np.array([one.strip().casefold() in unwanted for one in rows.quality], dtype=bool)
     left_out[is_bad] = [f"quality {one!r}" for one in rows.quality[is_bad].tolist()]
+    is_stray = rows.day > newest_day(rows.day)
+    left_out[is_stray & ~is_bad] = "dated more than a year after all others"
+    is_bad |= is_stray
     level = base if measure != "concentration" else or_none(base, ~_is_daily(base))
     level_of = _commonest_units(rows.analyte, level, ~is_bad, len(rows.analytes))
     load_of = _commonest_units(rows.analyte, or_none(load_unit, load_unit != ""), ~is_bad, len(rows.analytes))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.hindsight import hindsight
 from models.significance import benjamini_hochberg
-from models.staleness import is_stale, longest_silence_days, usual_interval_days
+from models.staleness import is_stale, longest_silence_days, newest_day, usual_interval_days
 from models.surveillance import Surveillance, surveillance
 from service.parameters import SurveillanceInputs
 from service.sample_panel import Panel
@@ -49,7 +49,7 @@ class States:
 
 def states(inputs: SurveillanceInputs, rows: SampleRows, panel: Panel, tested: Measures) -> States:
     """Judge the series, those that share the control of false discoveries together."""
-    as_of = rows.day.max() if len(rows) else None
+    as_of = newest_day(rows.day) if len(rows) else None
     of_series = {name: np.full(len(panel), np.nan) for name in (*_FIGURES, "q")}
     of_series |= {name: np.full(len(panel), None, dtype=object) for name in _TEXTS}
     of_series["last_sample"] = np.full(len(panel), np.datetime64("NaT"), dtype="datetime64[us]")

@@ -26,7 +26,7 @@ Integers = npt.NDArray[np.int64]
 STATES = ("alarm", "normal", "unknown", "stale", "no data")
 
 #: Findings on fewer people than this can point at single households: look before publishing them.
-SMALL_POPULATION = 10_000
+SMALL_POPULATION, TINY_POPULATION = 10_000, 3_000
 
 _NO_SPATIAL_TEST = "none: each sewershed is judged against its own history, never against its neighbours"
 
@@ -108,9 +108,7 @@ def _alerts(
     taken = {name: _typed(name, _taken(values, keep)) for name, values in columns.items()}
     shapes = panel.places.shapes[panel.place[keep]] if inputs.sewersheds else None
     last = state["last_sample"][keep]
-    return Finding(
-        "", "alerts", _fids(taken["sewershed"], taken["analyte"]), shapes, taken, start=last, end=last
-    )
+    return Finding("", "alerts", _fids(taken["sewershed"], taken["analyte"]), shapes, taken, start=last)
 
 
 def _series(
@@ -145,9 +143,8 @@ def _series(
     if inputs.significant:
         keep = np.flatnonzero(found.of_series["state"][number] == "alarm")
     taken = {name: _typed(name, _taken(values, keep)) for name, values in columns.items()}
-    end = np.where(np.isnat(rows.end), rows.start, rows.end)[keep]
     fids = [rows.ids[row] for row in keep]
-    return Finding(".series", "series", fids, None, taken, start=rows.start[keep], end=end)
+    return Finding(".series", "series", fids, None, taken, start=rows.start[keep])
 
 
 #: Columns of objects, with the type that they have even where all of them are null.
@@ -264,6 +261,7 @@ def _diagnostics(
         "sewersheds_without_samples": keys[~sampled & drawn].tolist(),
         "samples_without_sewershed": keys[~drawn].tolist() if inputs.sewersheds else [],
         "small_sewersheds": small,
+        "tiny_sewersheds": keys[sampled & (people < TINY_POPULATION)].tolist(),
     }
     return {**told, "notes": [*panel.places.notes, *_notes(inputs, rows, panel, told)]}
 
@@ -309,8 +307,9 @@ def _notes(inputs: SurveillanceInputs, rows: SampleRows, panel: Panel, told: dic
         )
     if names := told["small_sewersheds"]:
         notes.append(
-            f"{len(names):,} sewersheds have fewer than {SMALL_POPULATION:,} people ({named_some(names)}):"
-            " review before you publish findings on so few"
+            f"{len(names):,} sewersheds have fewer than {SMALL_POPULATION:,} people ({named_some(names)}),"
+            f" {len(told['tiny_sewersheds']):,} of them fewer than {TINY_POPULATION:,}: review before you"
+            " publish findings on so few"
         )
     judged = sum(one["judged"] for one in told["analytes"].values())
     if len(told["analytes"]) > 1 and inputs.correction == "all":

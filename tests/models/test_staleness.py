@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.campaigns import campaigns
-from models.staleness import is_stale, longest_silence_days, usual_interval_days
+from models.staleness import is_stale, longest_silence_days, newest_day, usual_interval_days
 
 
 def _monthly(n: int) -> np.ndarray:
@@ -29,6 +29,16 @@ def test_without_any_campaign_the_interval_is_a_month() -> None:
     none = np.zeros(0, dtype=int)
     found = campaigns(none, none.astype("datetime64[D]"), none.astype(float))
     assert usual_interval_days(found, 2).tolist() == [30.0, 30.0]
+
+
+def test_a_programme_that_started_again_is_no_slip() -> None:
+    before = np.datetime64("2022-01-01") + np.arange(100)
+    again = np.datetime64("2024-01-01") + np.arange(3)
+    assert newest_day(np.concatenate([before, again])) == again[-1]
+
+
+def test_without_days_there_is_no_newest() -> None:
+    assert np.isnat(newest_day(np.array(["NaT"], dtype="datetime64[D]")))
 
 
 def test_two_missed_months_are_silence_and_one_is_not() -> None:

@@ -147,6 +147,17 @@ def test_a_series_that_ended_long_ago_raises_no_alarm(tmp_path: Path) -> None:
     assert _of(again, "S1.fentanyl")["alarm"] is True
 
 
+def test_a_slip_of_the_pen_makes_nothing_stale(tmp_path: Path) -> None:
+    rows = _panel()
+    rows[3] |= {"date": "2052-01-08"}
+    found = _run(tmp_path, rows, *PROPERTIES)
+    assert [one["properties"]["state"] for one in found["features"]] == [*["normal"] * 4, "no data"]
+    first = _of(found, "S1.fentanyl")
+    assert first["reason"] == "1 of 98 samples left out: dated more than a year after all others"
+    assert (first["last_sample"], first["n_samples"]) == ("2025-02-11T07:00:00Z", 97)
+    assert found["emberline"]["diagnostics"]["newest_sample"] == "2025-02-11"
+
+
 def test_replicates_weigh_as_one_day(tmp_path: Path) -> None:
     rows = campaigns_of("S1", months=1)
     doubled = [row | {"id": f"{row['id']}-{n}"} for row in rows for n in range(1 + (row is rows[0]))]
@@ -223,7 +234,8 @@ def test_few_people_are_a_reason_to_review(tmp_path: Path) -> None:
     rows = campaigns_of("S1", population=2_500)
     diagnostics = _run(tmp_path, rows, *PROPERTIES)["emberline"]["diagnostics"]
     assert diagnostics["small_sewersheds"] == ["S1"]
-    assert any("fewer than 10,000 people (S1)" in note for note in diagnostics["notes"])
+    words = "1 sewersheds have fewer than 10,000 people (S1), 1 of them fewer than 3,000"
+    assert any(note.startswith(words) for note in diagnostics["notes"])
 
 
 def test_an_unknown_analyte_is_named(tmp_path: Path) -> None:
@@ -283,6 +295,19 @@ def test_a_value_below_its_limit_is_no_value(tmp_path: Path) -> None:
     first = series[0]["properties"]
     assert (first["below_limit"], first["value"], first["load_mg_day_1000"]) == (True, None, None)
     assert first["limit"] == pytest.approx(20 * 0.473176473)
+
+
+def test_composites_lie_in_time_where_they_start(tmp_path: Path) -> None:
+    rows = [row | {"end": f"{row['date'][:8]}{int(row['date'][8:]) + 1:02}"} for row in campaigns_of("S1")]
+    path = tmp_path / "city.duckdb"
+    store = DuckDBStore(path)
+    ingest_file(store, write_samples(tmp_path / "s.csv", rows), IngestOrder("ww", kind="samples"))
+    store.close()
+    with client_of(path) as client:
+        client.post("/analyses", json={"id": "x", "method": "surveillance", "inputs": {"layer": "ww"}})
+        found = client.get("/collections/x.series/items?f=json&datetime=2024-02-06/2024-02-06").json()
+    assert [one["properties"]["day"] for one in found["features"]] == ["2024-02-06"]
+    assert found["features"][0]["properties"]["end"] == "2024-02-07T00:00:00Z"
 
 
 # over HTTP
