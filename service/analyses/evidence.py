@@ -293,8 +293,9 @@ def _independent_disks(whole: Snapshot, p: Floats, is_coarse: Mask) -> float:
     else:
         size = np.ones(len(p))
     fine = known & ~is_coarse
-    # Cells that share the finding of one area share its p too.
-    n_areas = len(np.unique(p[known & is_coarse]))
+    # Cells that share the finding of one area; where these are not named they share its p too.
+    of_area = _texts(whole, "area") if "area" in names else p.astype(str)
+    n_areas = len(set(of_area[known & is_coarse].tolist()))
     return float((1 / np.maximum(np.nan_to_num(size[fine], nan=1.0), 1.0)).sum()) + n_areas
 
 

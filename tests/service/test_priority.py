@@ -19,6 +19,8 @@ from service.methods import inputs_of
 from service.parameters import PriorityInputs
 from service.publishing import in_order
 from service.store_use_cases import StoreUseCases
+from spatial.grid import cells_from_hex, disk, parents
+from tests.service.gaps_data import stored
 from tests.service.made import (
     CATEGORIES,
     ZONE,
@@ -31,6 +33,7 @@ from tests.service.made import (
 )
 from tests.service.made_samples import campaigns_of, write_samples, write_sewersheds
 from tests.service.processes import serving
+from tests.service.test_gaps import DESERT, offers
 
 HOT: dict[str, Any] = {"id": "hot", "method": "hotspots", "inputs": {"layer": "calls", "k": 1}}
 FIRES: dict[str, Any] = {
@@ -347,6 +350,44 @@ def test_the_collection_says_what_its_properties_mean(client: TestClient) -> Non
     assert "add up" in schema["contributions"]["description"]
     assert "score" in schema["rank"]["description"]
     assert client.get("/collections/first?f=json").json()["description"] == "priority of hot, fires"
+
+
+@pytest.mark.parametrize(("resolution", "support"), [(8, "equal"), (9, "coarser")])
+def test_a_digital_desert_is_found_at_the_support_of_its_data(resolution: int, support: str) -> None:
+    use_cases = StoreUseCases(stored(offers()), max_cells=100_000)
+    gaps = {"layer": "served", "resolution": resolution}
+    use_cases.publish({"id": "gaps", "method": "gaps", "inputs": gaps})
+    found = json.loads(use_cases.execute("priority", {"inputs": "gaps", "resolution": resolution}))
+    use_cases.close()
+    (told,) = found["emberline"]["diagnostics"]["inputs"]
+    first = [cell for cell in _properties(found) if cell["rank"] and cell["rank"] <= 7]
+    assert {cell["support"] for cell in first} == {support}
+    assert all(cell["agreement"] == 1 for cell in first)
+    own = parents(cells_from_hex([cell["h3"] for cell in first]), 8)
+    assert np.isin(own, disk(DESERT, 1)).all()
+    if support == "coarser":
+        assert told["independent_places"] == pytest.approx(told["cells_with_evidence"] / 7)
+
+
+@pytest.mark.parametrize("kind", ["html", "csv", "ndjson", "h3", "parquet", "fgb", "gpkg"])
+def test_every_format_carries_the_findings(client: TestClient, kind: str) -> None:
+    answer = client.get("/collections/first/items", params={"limit": 5, "f": kind})
+    assert answer.status_code == 200
+    assert len(answer.content) > 100
+    if kind in ("csv", "h3", "ndjson"):
+        assert "contributions" in answer.text
+    assert client.get("/collections/first", params={"f": "html"}).status_code == 200
+
+
+def test_alarms_without_polygons_speak_of_no_place(tmp_path: Path) -> None:
+    store = DuckDBStore()
+    path = write_samples(tmp_path / "samples.csv", campaigns_of("S1"))
+    ingest_file(store, path, IngestOrder("ww", kind="samples", timezone=ZONE))
+    use_cases = StoreUseCases(store, max_cells=1000)
+    use_cases.publish({"id": "alerts", "method": "surveillance", "inputs": {"layer": "ww"}})
+    with pytest.raises(InvalidInputs, match="'alerts' has neither cells nor polygons"):
+        use_cases.execute("priority", {"inputs": "alerts"})
+    use_cases.close()
 
 
 def test_pyogrio_reads_contributions_as_the_text_of_an_object(tmp_path: Path) -> None:
