@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 _NOTHING_OUTSIDE = 1e-12
 # How sure the data must make us that incidents happen where none are expected.
 _SURE = 0.99
+_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,8 @@ class Exposure:
     ----------
     expected : array of float, shape (n,)
         Expected incidents per cell.
-    background : float
-        Incidents that any cell holds beside its expectation, as the cells that expect none tell; see
-        `background_of`.
+    beside : float
+        What is added to every expectation for those who only come by; see `background_of`.
     fit : DispersionFit
         Dispersion of the cells around expectation and background.
     method : str
@@ -49,7 +49,7 @@ class Exposure:
     """
 
     expected: Floats
-    background: float
+    beside: float
     fit: DispersionFit
     method: str
     total: int
@@ -58,8 +58,13 @@ class Exposure:
 
     @property
     def usual(self) -> Floats:
-        """Return what the negative binomial null gives every cell: (expected + background) · level."""
-        return (self.expected + self.background) * (self.fit.level or 1.0)
+        """Return what the negative binomial null gives every cell: (expected + beside) · level."""
+        return (self.expected + self.beside) * (self.fit.level or 1.0)
+
+    @property
+    def background(self) -> float:
+        """Return the incidents that the null gives a cell without expectation."""
+        return self.beside * (self.fit.level or 1.0)
 
 
 @dataclass(frozen=True)
@@ -94,30 +99,36 @@ def exposure_of(counts: NDArray[Any], expected: ArrayLike, method: str) -> Expos
         )
     total, whole = int(counts.sum()), float(e.sum())
     background = background_of(counts, e) if whole > 0 else 0.0
-    fit = fit_dispersion(counts, np.where(e > 0, e + background, 0.0))
+    fit = fit_dispersion(counts, e)
+    beside = background
+    for _ in range(_PASSES if background else 0):  # the level is for what the people bring alone
+        beside = background_of(counts, e, fit.phi) / (fit.level or 1.0)
+        fit = fit_dispersion(counts, np.where(e > 0, e + beside, 0.0))
     if method == "binomial" and whole > 0:  # given the total, only the shares count
         e = e * (total / whole)
     unexpected = counts[(counts > 0) & (e <= 0)] if whole > 0 else counts[counts > 0]
-    return Exposure(e, background, fit, method, total, len(unexpected), int(unexpected.sum()))
+    return Exposure(e, beside, fit, method, total, len(unexpected), int(unexpected.sum()))
 
 
-def background_of(counts: ArrayLike, expected: ArrayLike) -> float:
+def background_of(counts: ArrayLike, expected: ArrayLike, phi: float = 0.0) -> float:
     """Return how many incidents a cell holds where none are expected: at least so many, at 99 % confidence.
 
     No population covers all who come by. Where cells without population hold incidents, a null that knows
-    only residents takes every two of them for a hotspot. How many of these cells hold any tells the rate,
-    as for Poisson counts: -log(1 - share), from the lower limit of Clopper and Pearson for the share. So one
-    pile of incidents counts as one cell, and few cells tell little.
+    only residents takes every two of them for a hotspot. How many of these cells hold any tells the mean b:
+    their share is 1 - (1 + phi b)^(-1 / phi), or 1 - exp(-b) for phi = 0. The share is taken at the lower
+    limit of Clopper and Pearson. So one pile of incidents counts as one cell, and few cells tell little.
 
     Parameters
     ----------
     counts, expected : array, shape (n,)
         Incidents, and expected incidents, per cell.
+    phi : float
+        Dispersion of the cells.
 
     Returns
     -------
     float
-        0 where no cell that expects nothing holds an incident.
+        0 where no cell that expects nothing holds an incident; never above the mean of these cells.
 
     Examples
     --------
@@ -127,10 +138,12 @@ def background_of(counts: ArrayLike, expected: ArrayLike) -> float:
     0.082
     """
     o, e = np.asarray(counts), np.asarray(expected, dtype=np.float64)
-    n, n_with = int((e <= 0).sum()), int(((o > 0) & (e <= 0)).sum())
+    without = o[e <= 0]
+    n, n_with = len(without), int((without > 0).sum())
     if not n_with:
         return 0.0
-    return float(-np.log1p(-betaincinv(n_with, n - n_with + 1, 1 - _SURE)))
+    found = float(-np.log1p(-betaincinv(n_with, n - n_with + 1, 1 - _SURE)))
+    return min(float(np.expm1(phi * found) / phi) if phi > 0 else found, float(without.mean()))
 
 
 def disk_expectation(index: NeighborIndex, exposure: Exposure, scale: Scale) -> DiskExpectation:
