@@ -96,6 +96,9 @@ def availability_layout(header: bytes) -> Layout | None:
     >>> availability_layout(b"id,lat,lng") is None
     True
     """
+    # Wide characters have zero bytes; such a file is read as any other table.
+    if b"\x00" in header:
+        return None
     text = header.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
     names = _quoted_fields(text)
     known = {plain(field): field for field in (*FIELDS, _BRAND)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from data.coverage_source import CoverageSource
+from data.coverage_availability import coverage_source
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.json_items import FeatureItems
@@ -19,5 +19,5 @@ def features_source(
     if spec.kind == "samples":
         return SampleSource(raw, spec)
     if spec.kind == "coverage":
-        return CoverageSource(raw, spec)
+        return coverage_source(raw, spec)
     return IncidentSource(raw, spec) if spec.kind == "incidents" else FeatureSource(raw, spec)

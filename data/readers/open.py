@@ -7,8 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from data.coverage_availability import AvailabilitySource
-from data.coverage_source import CoverageSource
+from data.coverage_availability import AvailabilitySource, FileOfOffers, coverage_source
 from data.errors import UnreadableFile
 from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
@@ -82,7 +81,9 @@ def open_coverage(path: Path, spec: IngestSpec) -> CleanSource:
     """
     path = Path(path)
     files = availability_files(path) if path.exists() else []
-    return AvailabilitySource(path, files, spec) if files else CoverageSource(open_raw(path), spec)
+    if files:
+        return AvailabilitySource(path.name, [FileOfOffers(file) for file in files], spec)
+    return coverage_source(open_raw(path), spec)
 
 
 def open_raw(path: Path) -> RawSource:

@@ -376,6 +376,29 @@ def test_packed_files_and_folders_say_the_same(tmp_path: Path) -> None:
     assert report.counts["availability.files"] == 3
 
 
+@pytest.mark.parametrize("form", ["parquet", "integers.parquet", "semicolons.csv", "utf16.csv"])
+def test_offers_in_other_forms_say_the_same(tmp_path: Path, form: str) -> None:
+    lines = (line(), line("A"), line("B", OTHER), line("C").replace(",50,", ",99,"))
+    whole, rejected, _ = read_coverage(availability(tmp_path / "whole.csv", *lines))
+    path = tmp_path / f"table.{form}"
+    names, rows = HEADER.split(","), [one.split(",") for one in lines]
+    if form == "utf16.csv":
+        path.write_text("\n".join([HEADER, *lines]), encoding="utf-16")
+    elif form == "semicolons.csv":
+        path.write_text("\n".join([HEADER, *lines]).replace(",", ";"))
+    else:
+        columns: dict[str, Any] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        if form == "integers.parquet":
+            columns["h3_res8_id"] = pa.array([int(cell, 16) for cell in columns["h3_res8_id"]], pa.uint64())
+            columns["low_latency"] = [value == "1" for value in columns["low_latency"]]
+            columns["technology"] = pa.array([int(value) for value in columns["technology"]], pa.int32())
+        pq.write_table(pa.table(columns), path)
+    found, rejects, report = read_coverage(path)
+    assert found == whole
+    assert [(r["row"], r["reason"]) for r in rejects] == [(r["row"], r["reason"]) for r in rejected]
+    assert report.digest is not None
+
+
 def test_rejects_of_several_files_name_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
