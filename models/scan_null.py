@@ -24,6 +24,8 @@ from models.scan_candidates import (
 from spatial.disks import Sheet
 
 _PILOTS = 10
+# What most maxima exceed where there are thousands of candidates; any guess gives the same answer.
+_FIRST_LEVEL = 5.0
 # Maps that grow together: few enough to stay in a processor's cache.
 _PLACES_AT_ONCE = 1 << 17
 # Above this many cases for each place, drawing place by place is quicker than case by case.
@@ -195,18 +197,18 @@ def null_maxima(candidates: Candidates, null: Null, simulations: int, rng: np.ra
     """
     root = rng.integers(2**63, size=4).tolist()
     maxima = np.full(simulations, np.nan)
-    pilots = min(_PILOTS, simulations)
-    _fill(maxima, np.arange(pilots), 0.0, candidates, null, root)
-    level = float(maxima[:pilots].min())
-    for lower in (level, level / 2, 0.0):
-        _fill(maxima, np.flatnonzero(np.isnan(maxima)), lower, candidates, null, root)
+    pilots = maxima[:_PILOTS]
+    for level in (_FIRST_LEVEL, _FIRST_LEVEL / 2, 0.0):
+        _fill(pilots, level, candidates, null, root)
+    usual = float(pilots.min())
+    for level in (usual, usual / 2, 0.0):
+        _fill(maxima, level, candidates, null, root)
     return maxima
 
 
-def _fill(
-    maxima: Floats, missing: Integers, level: float, candidates: Candidates, null: Null, root: list[int]
-) -> None:
-    """Score the maps that are missing, as far as they reach the level."""
+def _fill(maxima: Floats, level: float, candidates: Candidates, null: Null, root: list[int]) -> None:
+    """Score the maps that have no maximum yet, as far as they reach the level."""
+    missing = np.flatnonzero(np.isnan(maxima))
     if not len(missing):
         return
     thresholds = [_thresholds(sheet, candidates, level) for sheet in candidates.sheets]
