@@ -1,5 +1,7 @@
 """From a statistic to a verdict: p-values, false discovery rate, combination over scales, bins."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
@@ -120,6 +122,32 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
     scaled = found[order] * m / np.arange(1, m + 1)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return q
+
+
+def fdr_cutoffs(p: ArrayLike, levels: Sequence[float]) -> list[float]:
+    """Return, for every level, the largest p that Benjamini-Hochberg calls; below 0 where it calls none.
+
+    The q of a test is at most the level exactly where its p is at most the cut-off. For millions of tests:
+    only those with a p up to the highest level are sorted.
+
+    Parameters
+    ----------
+    p : array
+        NaN where nothing was tested; such places do not count as tests.
+    levels : sequence of float
+        False discovery rates.
+
+    Examples
+    --------
+    >>> fdr_cutoffs([0.01, 0.04, float("nan"), 0.03], [0.01, 0.03, 0.05])
+    [-1.0, 0.01, 0.04]
+    """
+    found = np.asarray(p, dtype=np.float64).ravel()
+    m = len(found) - int(np.count_nonzero(np.isnan(found)))
+    low = np.sort(found[found <= max(levels)])
+    scaled = low * m / np.arange(1, len(low) + 1)
+    called = [np.flatnonzero(scaled <= level) for level in levels]
+    return [float(low[places[-1]]) if len(places) else -1.0 for places in called]
 
 
 def cauchy_combination(p: ArrayLike) -> Floats:

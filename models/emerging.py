@@ -1,0 +1,443 @@
+"""Emerging hotspots: where places turn hot or cold, stay so, come and go.
+
+Composes `space_time` (disk sums and their p), `significance`, `mann_kendall` and `emerging_patterns`.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.emerging_caveats import diagnostics
+from models.emerging_patterns import emerging_patterns
+from models.errors import InvalidParameter, TooFewObservations
+from models.mann_kendall import (
+    block_permutation_p,
+    kendall_scores,
+    lag1_autocorrelation,
+    mann_kendall_z,
+    scores_with,
+    two_sided_p,
+)
+from models.significance import fdr_cutoffs
+from models.space_time import (
+    WINDOWS,
+    Cube,
+    Design,
+    Extent,
+    are_feasible,
+    cube_of,
+    cube_with,
+    extents,
+    judged,
+    lag0_z,
+    untested,
+)
+from spatial.neighbors import MAX_K, NeighborIndex
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+AUTO_RINGS = (1, 2, 3)
+SIDES = ("hot", "cold", "both")
+P_METHODS = ("auto", "exact", "monte-carlo")
+FEWEST_BINS = 4
+# Blocks stand in for single bins where these agree with their neighbours in time.
+_BLOCK = 3
+_BLOCKS_FROM_BINS = 24
+_BLOCKS_FROM_AUTOCORRELATION = 0.1
+_BLOCK_PERMUTATIONS = 999
+_DISPLAY_LEVELS = (0.10, 0.05, 0.01)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of `emerging`, kept with its answer."""
+
+    k: int | str
+    time_lag: int
+    window: str
+    alpha: float
+    side: str
+    p_method: str
+    trend_alpha: float
+    simulations: int
+
+    @property
+    def design(self) -> Design:
+        """How bins are compared."""
+        return Design(self.time_lag, self.window, self.side)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Mann-Kendall of the lag-0 z of every cell.
+
+    Attributes
+    ----------
+    series : array, shape (n_usable_bins, n_cells)
+        What is ordered in time; bins without variance are left out.
+    has_answer : array of bool, shape (n_cells,)
+    scores, ties : array, shape (n_cells,)
+        See `mann_kendall.kendall_scores`.
+    z, p : array, shape (n_cells,)
+    method : str
+        "mann-kendall", or "block-permutation" where neighbouring bins agree.
+    autocorrelation : float or None
+        Median over the cells of the lag-1 autocorrelation; None where there is none.
+    """
+
+    series: NDArray[Any]
+    has_answer: Mask
+    scores: NDArray[np.int32]
+    ties: NDArray[np.int64]
+    z: Floats
+    p: Floats
+    method: str
+    autocorrelation: float | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What `extended` builds on: counts and disk sums, p of every bin, scores of the trend."""
+
+    settings: Settings
+    cube: Cube
+    p: Floats
+    is_hot: Mask
+    trend: Trend
+
+
+@dataclass(frozen=True)
+class Emerging:
+    """The verdict on every cell, in the order of the cells.
+
+    Attributes
+    ----------
+    pattern : array of str
+        One of the seventeen; see `emerging_patterns.PATTERNS`.
+    short : array of str
+        "emerging", "persistent", "intermittent", "former" or "none".
+    reason : array of object
+        One sentence.
+    trend_z, trend_p : array of float
+        Mann-Kendall of the lag-0 z; NaN where there is none.
+    trend_method : str
+        Where `trend_p` comes from: "mann-kendall", or "block-permutation" where neighbouring bins agree.
+    share_hot, share_cold : array of float
+        Share of the bins that are hot, cold at `alpha`.
+    last_bin : array of int
+        The last of `bins`.
+    bins : array of int, shape (n_cells, n_bins)
+        -3 … 3 for display, from q at .01, .05, .10 over all cells and bins.
+    p : array of float, shape (n_cells, n_bins)
+        The p that is judged; NaN where the bin was not tested.
+    p_method : str
+        "exact" or "monte-carlo".
+    diagnostics : dict
+        What a reader needs to trust the above; `warnings` holds sentences.
+    kept : Kept
+        For `extended`.
+    """
+
+    pattern: NDArray[np.str_]
+    short: NDArray[np.str_]
+    reason: NDArray[np.object_]
+    trend_z: Floats
+    trend_p: Floats
+    trend_method: str
+    share_hot: Floats
+    share_cold: Floats
+    last_bin: NDArray[np.int8]
+    bins: NDArray[np.int8]
+    p: Floats
+    p_method: str
+    diagnostics: dict[str, Any]
+    kept: Kept = field(repr=False)
+
+
+def emerging(
+    counts: Any,
+    index: NeighborIndex,
+    *,
+    k: int | str = "auto",
+    time_lag: int = 1,
+    window: str = "cube",
+    alpha: float = 0.05,
+    side: str = "both",
+    p_method: str = "auto",
+    trend_alpha: float = 0.05,
+    simulations: int = 999,
+    rng: np.random.Generator,
+) -> Emerging:
+    """Return the emerging hotspots of counts by cell and time bin.
+
+    Parameters
+    ----------
+    counts : array or sparse array, shape (n_cells, n_bins)
+        Incidents (or their weight) per cell and bin, cells in the order of the index, earliest bin first;
+        zeros are data.
+    index : NeighborIndex
+        Neighbourhoods of the study area.
+    k : 1 … 10 or "auto"
+        Radius of the disk in steps; "auto" combines 1, 2 and 3, and takes the trend at 2.
+    time_lag : int
+        Bins that a disk reaches back, never forward; the first bins use those that exist.
+    window : {"cube", "neighborhood", "step"}
+        What a bin is compared with: all cells in all bins; all cells in the bins that it reaches back to; or
+        all cells within each of these bins, which takes out what all cells have in common in time.
+    alpha : float
+        False discovery rate over all cells and bins up to which a bin is called hot or cold.
+    side : {"hot", "cold", "both"}
+        What is looked for.
+    p_method : {"auto", "exact", "monte-carlo"}
+        "auto" takes the exact permutation p for counts, Monte Carlo for values that are negative or no whole
+        numbers, and where the exact tables would be too large.
+    trend_alpha : float
+        Level of the trend that tells intensifying and diminishing from persistent.
+    simulations : int
+        Draws of the Monte Carlo; its smallest p is 1 / (1 + simulations).
+    rng : numpy.random.Generator
+        Used by Monte Carlo, and by the block permutation of the trend.
+
+    Returns
+    -------
+    Emerging
+
+    Raises
+    ------
+    InvalidParameter
+        If a parameter is outside its range, or a value is not finite.
+    TooFewObservations
+        If there is no cell, or fewer than 4 bins.
+
+    References
+    ----------
+    Ord and Getis (1995), Geographical Analysis 27(4), 286-306. Mann (1945), Econometrica 13(3), 245-259.
+    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57(1), 289-300.
+
+    Examples
+    --------
+    One incident in every cell and bin; in the last of five bins nine in each of seven cells.
+
+    >>> from spatial.grid import disk
+    >>> from spatial.neighbors import neighbor_index
+    >>> cells = disk([0x892A1358B17FFFF], 5)
+    >>> counts = np.ones((len(cells), 5), dtype=int)
+    >>> counts[np.isin(cells, disk([0x892A1358B17FFFF], 1)), 4] = 9
+    >>> found = emerging(counts, neighbor_index(cells), k=1, rng=np.random.default_rng(0))
+    >>> at = int(np.searchsorted(cells, 0x892A1358B17FFFF))
+    >>> str(found.pattern[at]), found.bins[at].tolist(), found.reason[at]
+    ('new hot spot', [0, 0, 0, 0, 3], 'Hot in the last bin, for the first time in 5 bins.')
+    """
+    settings = Settings(k, time_lag, window, alpha, side, p_method, trend_alpha, simulations)
+    radii = _checked_settings(settings)
+    cube = cube_of(index, _checked_counts(counts, index, p_method), radii)
+    laws = _chosen_laws(cube, settings)
+    p, is_hot = judged(cube, settings.design, laws, simulations=simulations, rng=rng)
+    trend = _trend(cube, settings, rng)
+    return _verdict(Kept(settings, cube, p, is_hot, trend), laws)
+
+
+def extended(previous: Emerging, new: ArrayLike, *, rng: np.random.Generator) -> Emerging:
+    """Return what `emerging` returns with one time bin more, from what it returned without.
+
+    Disks are summed for the new bin alone, and the trend compares it with the earlier ones. With the windows
+    "neighborhood" and "step" the exact p of earlier bins stay as they are; with "cube" the new counts belong
+    to the null of every bin, so the table is built anew and looked up for all. The false discovery rate is
+    over all bins, so classes and patterns are always drawn anew. Monte Carlo and the block permutation of
+    the trend are repeated in full.
+
+    Parameters
+    ----------
+    previous : Emerging
+        Not changed.
+    new : array, shape (n_cells,)
+        Counts of the bin that follows.
+    rng : numpy.random.Generator
+        As for `emerging`: with a generator in the same state the answer is the same to the last bit.
+
+    Raises
+    ------
+    InvalidParameter
+        If the counts do not fit the cells, or are not finite.
+
+    Examples
+    --------
+    >>> from spatial.grid import disk
+    >>> from spatial.neighbors import neighbor_index
+    >>> index = neighbor_index(disk([0x892A1358B17FFFF], 5))
+    >>> counts = np.random.default_rng(0).poisson(1, (len(index), 8))
+    >>> rng = np.random.default_rng
+    >>> longer = extended(emerging(counts[:, :7], index, rng=rng(0)), counts[:, 7], rng=rng(0))
+    >>> bool((longer.p == emerging(counts, index, rng=rng(0)).p).all())
+    True
+    """
+    kept = previous.kept
+    settings, cube = kept.settings, kept.cube
+    row = _checked_counts(np.asarray(new)[:, None], cube.index, settings.p_method, fewest=1)[0]
+    was_counts = cube.is_counts
+    cube = cube_with(cube, row)
+    n_kept = len(kept.p) if previous.p_method == "exact" and settings.window != "cube" else 0
+    laws = _chosen_laws(cube, settings, first=n_kept)
+    if laws is None and n_kept:
+        n_kept = 0
+    p, is_hot = judged(cube, settings.design, laws, first=n_kept, simulations=settings.simulations, rng=rng)
+    if n_kept:
+        p, is_hot = np.concatenate([kept.p, p]), np.concatenate([kept.is_hot, is_hot])
+    earlier = kept.trend if was_counts and cube.is_counts else None
+    trend = _trend(cube, settings, rng, earlier=earlier)
+    return _verdict(Kept(settings, cube, p, is_hot, trend), laws)
+
+
+def _checked_counts(
+    counts: Any, index: NeighborIndex, p_method: str, *, fewest: int = FEWEST_BINS
+) -> NDArray[Any]:
+    """Return the counts by bin and cell: whole numbers as int64, others as float64."""
+    x = np.asarray(counts.toarray() if hasattr(counts, "toarray") else counts)
+    if x.ndim != 2 or len(x) != len(index):
+        raise InvalidParameter(f"counts of {len(index)} cells by time bins were needed, got shape {x.shape}")
+    if not len(index):
+        raise TooFewObservations("emerging hotspots need at least 1 cell, got 0")
+    if x.shape[1] < fewest:
+        raise TooFewObservations(
+            f"emerging hotspots need at least {fewest} time bins (10 are advised), got {x.shape[1]}"
+        )
+    rows = np.ascontiguousarray(x.T)
+    if rows.dtype.kind not in "iub":
+        rows = rows.astype(np.float64, copy=False)
+        if not np.isfinite(rows).all():
+            n_missing = int((~np.isfinite(rows)).sum())
+            raise InvalidParameter(f"finite counts were needed, got {n_missing} that are not")
+        if not (rows == np.rint(rows)).all() or float(np.abs(rows).max()) >= 2**53 / rows.size:
+            if p_method == "exact":
+                raise InvalidParameter("the exact p needs counts, got values that are no whole numbers")
+            return rows
+    if p_method == "exact" and rows.min() < 0:
+        raise InvalidParameter("the exact p needs counts, got values that are negative")
+    return rows.astype(np.int64, copy=False)
+
+
+def _checked_settings(settings: Settings) -> tuple[int, ...]:
+    """Return the radii to be analysed."""
+    for name, value, allowed in (
+        ("window", settings.window, WINDOWS),
+        ("side", settings.side, SIDES),
+        ("p_method", settings.p_method, P_METHODS),
+    ):
+        if value not in allowed:
+            raise InvalidParameter(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    for name, level in (("alpha", settings.alpha), ("trend_alpha", settings.trend_alpha)):
+        if not 0 < level < 1:
+            raise InvalidParameter(f"{name} must lie between 0 and 1, got {level}")
+    if settings.simulations < 1:
+        raise InvalidParameter(f"at least 1 simulation is needed, got {settings.simulations}")
+    lag, k = settings.time_lag, settings.k
+    if isinstance(lag, bool) or lag != int(lag) or lag < 0:
+        raise InvalidParameter(f"time_lag must be 0 or more bins, got {lag!r}")
+    if k == "auto":
+        return AUTO_RINGS
+    if isinstance(k, str) or isinstance(k, bool) or k != int(k) or not 1 <= k <= MAX_K:
+        raise InvalidParameter(f"k must be 1 to {MAX_K} or auto, got {k!r}")
+    return (int(k),)
+
+
+def _chosen_laws(cube: Cube, settings: Settings, *, first: int = 0) -> list[Extent] | None:
+    """Return what the exact laws of the bins from `first` on must cover; None for Monte Carlo."""
+    if settings.p_method == "monte-carlo" or not cube.is_counts or int(cube.counts.min()) < 0:
+        return None
+    found = extents(cube, settings.design, first=first)
+    if are_feasible(found, cube, settings.design):
+        return found
+    if settings.p_method == "exact":
+        raise InvalidParameter("the tables of the exact p would be too large: choose p_method=monte-carlo")
+    return None
+
+
+def _trend(
+    cube: Cube, settings: Settings, rng: np.random.Generator, *, earlier: Trend | None = None
+) -> Trend:
+    """Return the trend of every cell; from the earlier one with the bins that are new."""
+    ring = len(cube.radii) // 2
+    rows = lag0_z(cube, ring, settings.design, first=0 if earlier is None else cube.n_bins - 1)
+    if rows.dtype.kind == "f":
+        rows = rows[~np.isnan(rows).all(axis=1)]
+    if earlier is None:
+        series = rows
+        scores, ties = kendall_scores(series)
+    else:
+        series, scores, ties = earlier.series, earlier.scores, earlier.ties
+        for row in rows:
+            scores, ties = scores_with(scores, ties, series, row)
+            series = np.concatenate([series, row[None, :]])
+    has_answer = ~np.isnan(series).any(axis=0) if len(series) >= FEWEST_BINS else np.zeros(scores.shape, bool)
+    if settings.window == "cube":
+        has_answer &= ~untested(cube, replace(settings.design, time_lag=0), 0)[ring]
+    found = Trend(series, has_answer, scores, ties, np.empty(0), np.empty(0), "mann-kendall", None)
+    return _judged_trend(found, rng)
+
+
+def _judged_trend(trend: Trend, rng: np.random.Generator) -> Trend:
+    answered = trend.has_answer
+    n_bins = len(trend.series)
+    z = np.where(answered, mann_kendall_z(trend.scores, trend.ties, n_bins), np.nan)
+    p = two_sided_p(z)
+    if n_bins < FEWEST_BINS or not answered.any():
+        return replace(trend, z=z, p=p)
+    series = trend.series if answered.all() else trend.series[:, answered]
+    found = lag1_autocorrelation(series)
+    median = float(np.nanmedian(found)) if not np.isnan(found).all() else None
+    method = "mann-kendall"
+    if n_bins >= _BLOCKS_FROM_BINS and median is not None and median > _BLOCKS_FROM_AUTOCORRELATION:
+        method = "block-permutation"
+        p[answered] = block_permutation_p(series, block=_BLOCK, permutations=_BLOCK_PERMUTATIONS, rng=rng)
+    return replace(trend, z=z, p=p, method=method, autocorrelation=median)
+
+
+def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
+    """Return classes, patterns and diagnostics from the p of all bins and the trend."""
+    settings, p, trend = kept.settings, kept.p, kept.trend
+    *display, called = fdr_cutoffs(p, [*_DISPLAY_LEVELS, settings.alpha])
+    levels = np.zeros(p.shape, dtype=np.int8)
+    signs = np.zeros(p.shape, dtype=np.int8)
+    for p_row, hot_row, level_row, sign_row in zip(p, kept.is_hot, levels, signs, strict=True):
+        side = np.where(hot_row, np.int8(1), np.int8(-1))
+        for cutoff in display:
+            level_row += p_row <= cutoff
+        level_row *= side
+        np.multiply(p_row <= called, side, out=sign_row)
+    direction = np.sign(trend.z) * (trend.p <= settings.trend_alpha)
+    found = emerging_patterns(signs, np.nan_to_num(direction).astype(np.int8))
+    why = diagnostics(
+        kept.cube,
+        settings.design,
+        laws,
+        p,
+        k=settings.k,
+        alpha=settings.alpha,
+        simulations=settings.simulations,
+        trend_method=trend.method,
+        autocorrelation=trend.autocorrelation,
+    )
+    reason = found.reason
+    for mask, sentence in why.null_reasons:
+        reason[mask] = sentence
+    method = "monte-carlo" if laws is None else "exact"
+    bins = np.ascontiguousarray(levels.T)
+    return Emerging(
+        pattern=found.pattern,
+        short=found.short,
+        reason=reason,
+        trend_z=trend.z,
+        trend_p=trend.p,
+        trend_method=trend.method,
+        share_hot=found.share_hot,
+        share_cold=found.share_cold,
+        last_bin=bins[:, -1].copy(),
+        bins=bins,
+        p=p.T,
+        p_method=method,
+        diagnostics=why.facts,
+        kept=kept,
+    )

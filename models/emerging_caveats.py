@@ -1,0 +1,151 @@
+"""What a reader needs to trust emerging hotspots: how they came about, and what they could not have shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.mann_kendall import kendall_scores, mann_kendall_z, two_sided_p
+from models.space_time import Cube, Design, Extent, smallest_p
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+ADVISED_BINS = 10
+_TOTAL_TREND_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Caveats:
+    """`facts`: the diagnostics, in plain numbers and sentences; `null_reasons`: why some cells have none."""
+
+    facts: dict[str, Any]
+    null_reasons: list[tuple[Mask, str]]
+
+
+def diagnostics(
+    cube: Cube,
+    design: Design,
+    laws: list[Extent] | None,
+    p: Floats,
+    *,
+    k: int | str,
+    alpha: float,
+    simulations: int,
+    trend_method: str,
+    autocorrelation: float | None,
+) -> Caveats:
+    """Return what a reader needs to trust the result."""
+    counts, n_bins = cube.counts, cube.n_bins
+    totals = counts.sum(axis=1, dtype=np.int64 if cube.is_counts else np.float64)
+    n_tests = p.size - int(np.count_nonzero(np.isnan(p)))
+    mean = float(totals.sum()) / counts.size
+    reach = len(design.reach(n_bins - 1))
+    reasons = _null_reasons(cube, design, p)
+    facts: dict[str, Any] = {
+        "denominator": False,
+        "n": len(cube.index),
+        "n_bins": n_bins,
+        "total": totals.sum().item(),
+        "zeros": int(counts.size - np.count_nonzero(counts)),
+        "mean": mean,
+        "dispersion": float(counts.var(dtype=np.float64)) / mean if mean > 0 else None,
+        "k": k,
+        "rings": list(cube.radii),
+        "trend_ring": cube.radii[len(cube.radii) // 2],
+        "time_lag": design.time_lag,
+        "window": design.window,
+        "side": design.side,
+        "alpha": alpha,
+        "p_method": "monte-carlo" if laws is None else "exact",
+        "simulations": simulations if laws is None else None,
+        "trend_method": trend_method,
+        "autocorrelation": autocorrelation,
+        "trend_of_total_p": _trend_of_total(totals),
+        "n_tests": n_tests,
+        "smallest_p_needed": alpha / n_tests if n_tests else None,
+        "smallest_attainable_p": _floor(cube, design, laws, simulations) if n_tests else None,
+        "expected_events_per_disk": {
+            radius: mean * reach * float(sizes.mean())
+            for radius, sizes in zip(cube.radii, cube.sizes, strict=True)
+        },
+        "null_cells": {why: int(mask.sum()) for mask, why in reasons},
+    }
+    sentences = [(mask, f"No answer: {why}.") for mask, why in reasons]
+    return Caveats(facts | {"warnings": _warnings(facts)}, sentences)
+
+
+def _null_reasons(cube: Cube, design: Design, p: Floats) -> list[tuple[Mask, str]]:
+    """Return the cells of which no bin could be tested, and why."""
+    is_null = np.isnan(p[-1])
+    if is_null.any():  # mostly, a glance is enough
+        is_null = np.isnan(p).all(axis=0)
+    if not is_null.any():
+        return []
+    lone = [sizes < len(cube.index) for sizes in cube.sizes]
+    is_whole = ~np.any(lone, axis=0) & (design.window == "step")
+    reasons = [
+        (is_null & is_whole, "the disk is the whole study area"),
+        (is_null & ~is_whole, "all values are equal"),
+    ]
+    return [(mask, why) for mask, why in reasons if mask.any()]
+
+
+def _trend_of_total(totals: NDArray[Any]) -> float | None:
+    scores, ties = kendall_scores(totals[:, None])
+    return float(two_sided_p(mann_kendall_z(scores, ties, len(totals)))[0])
+
+
+def _floor(cube: Cube, design: Design, laws: list[Extent] | None, simulations: int) -> float:
+    """Return the smallest p that any arrangement of these values could give the last bin."""
+    both = 2.0 if design.side == "both" else 1.0
+    if laws is None:
+        return min(1.0, both / (1 + simulations))
+    hot, cold = smallest_p(laws[-1], cube, design, cube.n_bins - 1)
+    return {"hot": hot, "cold": cold, "both": min(1.0, 2 * min(hot, cold))}[design.side]
+
+
+def _warnings(facts: dict[str, Any]) -> list[str]:
+    """Return the caveats as sentences."""
+    sentences = ["No denominator was given: the patterns show where incidents are, not where risk is."]
+    sentences += [f"{count} cells have no answer: {why}." for why, count in facts["null_cells"].items()]
+    if facts["n_bins"] < ADVISED_BINS:
+        sentences.append(
+            f"{facts['n_bins']} time bins are few for trends and patterns; at least {ADVISED_BINS} are "
+            "advised."
+        )
+    if facts["trend_of_total_p"] <= _TOTAL_TREND_ALPHA and facts["window"] == "cube":
+        sentences.append(
+            "The total of the study area has a trend of its own, which window=cube shows everywhere; "
+            "choose window=step for places that change against the others."
+        )
+    if facts["trend_method"] == "block-permutation":
+        sentences.append(
+            f"Neighbouring bins agree (median lag-1 autocorrelation {facts['autocorrelation']:.2f}): the p "
+            "of the trend comes from permuting blocks of three bins."
+        )
+    widest = facts["rings"][-1]
+    per_disk = facts["expected_events_per_disk"][widest]
+    if facts["n_tests"] and 0 <= per_disk < 1:
+        sentences.append(
+            f"A disk of radius {widest} over its bins holds {per_disk:.2g} incidents on average: too few to "
+            "find anything but strong concentrations. Choose a coarser resolution, wider bins or a larger k."
+        )
+    return sentences + _floor_warnings(facts)
+
+
+def _floor_warnings(facts: dict[str, Any]) -> list[str]:
+    floor, needed = facts["smallest_attainable_p"], facts["smallest_p_needed"]
+    if floor is None or needed is None or floor <= needed:
+        return []
+    if floor > facts["alpha"]:
+        return [
+            f"Nothing could be confirmed: the smallest p that these values allow is {floor:.2g}, "
+            f"above alpha {facts['alpha']:g}."
+        ]
+    remedy = " Raise simulations." if facts["p_method"] == "monte-carlo" else ""
+    return [
+        f"The smallest attainable p is {floor:.2g}, a single bin needs {needed:.2g}: only "
+        f"{int(np.ceil(floor / needed))} bins or more at that p can be confirmed, together.{remedy}"
+    ]
