@@ -257,6 +257,7 @@ class _Lines:
         self.stops = self.ends - (text[self.ends - 1] == _RETURN)
         self.n_commas = np.diff(ends_at, prepend=-1) - 1
         self.are_blank = self._blank()
+        self.has_quotes = bool((text == _QUOTE).any())
 
     def text_of(self, first: int, last: int | None = None) -> bytes:
         """Return the bytes of a line, or of all lines up to another."""
@@ -272,22 +273,40 @@ class _Lines:
             blank[line] = not self.text_of(int(line)).strip()
         return np.asarray(blank)
 
-    def field(self, rows: Places, layout: Layout, name: str) -> tuple[Places, Places]:
-        """Return where a field begins and ends in some lines, quotes around it left out."""
-        if name in layout.from_right:
-            right = layout.from_right[name]
-            begins = self.marks[self.ends_at[rows] - 1 - right] + 1
-            ends = self.marks[self.ends_at[rows] - right] if right else self.stops[rows]
+
+class _Fields:
+    """Where the fields of some lines of a block begin and end."""
+
+    def __init__(self, lines: _Lines, rows: Places, layout: Layout) -> None:
+        self._lines = lines
+        self._rows = rows
+        self._layout = layout
+        self._ends_at = lines.ends_at if len(rows) == lines.n else lines.ends_at[rows]
+        self._stops = lines.stops if len(rows) == lines.n else lines.stops[rows]
+        # Neighbours share the comma between them.
+        self._commas: dict[int, Places] = {}
+
+    def place(self, name: str) -> tuple[Places, Places]:
+        """Return where a field begins and ends, quotes around it left out."""
+        lines = self._lines
+        if name in self._layout.from_right:
+            right = self._layout.from_right[name]
+            begins, ends = self._comma(right + 1) + 1, self._comma(right) if right else self._stops
         else:
-            left = layout.from_left[name]
-            line_starts = self.ends_at[rows] - self.n_commas[rows]
-            begins = self.marks[line_starts + left - 1] + 1 if left else self.starts[rows]
-            ends = np.minimum(self.marks[line_starts + left], self.stops[rows])
-        quoted = self.text[begins] == _QUOTE
-        if quoted.any():
-            quoted &= (ends - begins >= 2) & (self.text[ends - 1] == _QUOTE)
+            left = self._layout.from_left[name]
+            first = self._ends_at - lines.n_commas[self._rows]
+            begins = lines.marks[first + left - 1] + 1 if left else lines.starts[self._rows]
+            ends = np.minimum(lines.marks[first + left], self._stops)
+        if lines.has_quotes:
+            quoted = (lines.text[begins] == _QUOTE) & (ends - begins >= 2) & (lines.text[ends - 1] == _QUOTE)
             begins, ends = begins + quoted, ends - quoted
         return begins, ends
+
+    def _comma(self, right: int) -> Places:
+        """Return where the comma stands that is so many from the end of the line, 1 for the last."""
+        if right not in self._commas:
+            self._commas[right] = self._lines.marks[self._ends_at - right]
+        return self._commas[right]
 
 
 # the fast road
@@ -296,9 +315,10 @@ class _Lines:
 def _fast(lines: _Lines, layout: Layout) -> tuple[Flags, Offers]:
     """Return which lines are whole rows in the plainest form, and those rows."""
     rows = np.flatnonzero(lines.n_commas >= layout.n_fields - 1)
+    fields = _Fields(lines, rows, layout)
 
     def number(name: str, most_digits: int) -> tuple[Words, Flags]:
-        return _whole_numbers(lines.words, *lines.field(rows, layout, name), most_digits)
+        return _whole_numbers(lines.words, *fields.place(name), most_digits)
 
     location, ok = number("location_id", MOST_LOCATION_DIGITS)
     technology, fine = number("technology", 2)
@@ -309,10 +329,10 @@ def _fast(lines: _Lines, layout: Layout) -> tuple[Flags, Offers]:
     ok &= fine
     latency, fine = number("low_latency", 1)
     ok &= fine & (latency <= 1)
-    begins, ends = lines.field(rows, layout, "business_residential_code")
+    begins, ends = fields.place("business_residential_code")
     customer = lines.text[begins]
     ok &= (ends - begins == 1) & _IS_CUSTOMER[customer]
-    cell, fine = _cells(lines.words, *lines.field(rows, layout, "h3_res8_id"))
+    cell, fine = _cells(lines.words, *fields.place("h3_res8_id"))
     ok &= fine
     is_fast = np.zeros(lines.n, np.bool_)
     is_fast[rows[ok]] = True
