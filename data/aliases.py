@@ -384,6 +384,13 @@ COVERAGE_NUMBERS = {
 SHARE_SIGNS = ("%",)
 SHARE_WORDS = "pct percent percentage perc pc share proportion prop fraction ratio rate".split()
 
+#: Words of what is counted, around the one that says how it is served: `bsl_unserved`, `num_served_units`.
+COVERAGE_UNITS = """
+    bsl bsls location locations unit units household households hh home homes address addresses premise
+    premises dwelling dwellings housing
+""".split()
+COVERAGE_COUNTING = "count counts number num n of total tot all".split()
+
 COVERAGE_SOURCE = "source datasource sourcename ruleset sourcetable".split()
 
 #: Ids of the tools with which broadband offices draw, before those of any feature.

@@ -203,12 +203,24 @@ def _bearing(name: str, columns: Sequence[str]) -> list[str]:
         counted_shares = {c for c in columns if _is_share(c) and _without_share_words(c) in _COUNTED}
         return ranked([c for c in columns if c not in counted_shares], names)
     if name not in aliases.COVERAGE_SHARES:
-        return ranked([c for c in columns if not _is_share(c)], names)
+        counts = [c for c in columns if not _is_share(c)]
+        named_so = ranked(counts, names)
+        return named_so + [c for c in counts if c not in named_so and _counts(c) == name]
     counted = aliases.COVERAGE_NUMBERS[name.removeprefix("share_")]
     of_counts = {c: _without_share_words(c) for c in columns if _is_share(c)}
     return ranked(columns, names) + [
         c for n in [*names, *counted] for c, bare in of_counts.items() if bare == n
     ]
+
+
+def _counts(column: str) -> str | None:
+    """Return which count a column's words say: a word on service among units, or units alone, all of them."""
+    words = _words(column)
+    rest = words - {*aliases.COVERAGE_UNITS, *aliases.COVERAGE_COUNTING}
+    if not rest:
+        is_total = words & {*aliases.COVERAGE_UNITS} and words & {*aliases.COVERAGE_COUNTING}
+        return "locations" if is_total else None
+    return next((name for name in aliases.COVERAGE_COUNTS[1:] if rest == {name}), None)
 
 
 def _is_share(column: str) -> bool:

@@ -246,6 +246,20 @@ def test_the_census_is_read_under_its_names(
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "locations,served,underserved,unserved",
+        "#Total,#Served,#Underserved,#Unserved",
+        "Service Locations,Served Locations,Underserved Locations,Unserved Locations",
+        "bsl_total,bsl_served,bsl_underserved,bsl_unserved",
+        "Total BSLs,Number of Served BSLs,num_underserved_bsls,totalUnservedHouseholds",
+    ],
+)
+def test_counts_are_known_by_their_words(table: Path, header: str) -> None:
+    assert counts_of(read_coverage(table, f"zip,{header}\n85281,10,5,2,3\n")[0][0]) == [10, 5, 2, 3]
+
+
 def test_a_download_of_the_census_is_read_with_its_legend(tmp_path: Path) -> None:
     path = tmp_path / "acs.zip"
     with zipfile.ZipFile(path, "w") as archive:
