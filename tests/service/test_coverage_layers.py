@@ -18,7 +18,7 @@ from service.layer_snapshots import snapshot_of_rows
 from service.snapshots import Bbox
 from tests.data.test_availability import CELL, HEADER, line
 from tests.data.test_open_coverage import AREA, ROAD, collection, feature
-from tests.service.made import client_of
+from tests.service.made import client_of, emberline
 
 CODES = "zip,locations,unserved\n1001,10,1\n1001,12,2\n85281,5,0\n"
 
@@ -190,3 +190,36 @@ def test_places_of_every_form_are_told_in_every_format(tmp_path: Path, form: str
             assert client.post("/layers/net/uploads", params=asked, content=body).status_code == 201
         answer = client.get("/collections/net/items", params={"f": form})
     assert answer.status_code == 200
+
+
+def test_the_command_takes_a_folder_of_availability_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    _availability(folder / "fibre.csv", line(), "broken")
+    _availability(folder / "copper.csv", line(row=(2, 10, 10, 1, 1, "R", CELL)))
+    order = ("--layer", "net", "--kind", "coverage", "--store", f"duckdb:///{tmp_path / 'city.duckdb'}")
+    assert emberline("ingest", folder, *order, "--rejects", tmp_path / "rejects.csv") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "accepted=4 rejected=1 duplicate=0 updated=0"
+    assert "fibre.csv: too few fields" in (tmp_path / "rejects.csv").read_text()
+    assert emberline("ingest", folder / "copper.csv", *order) == 1
+    assert "read all files at once" in capsys.readouterr().err
+    assert emberline("ingest", folder, "--layer", "calls", *order[4:]) == 1
+    assert "is not a file" in capsys.readouterr().err
+
+
+def test_the_command_takes_every_field_of_the_contract(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,c,d,e,f,g,h\n7,4013,9,5,1,3,0.5,survey\nx,,9,5,1,3,0.5,survey\n")
+    names = ("id", "code", "locations", "served", "underserved", "unserved", "margin", "source")
+    mapping = [part for n, c in zip(names, "abcdefgh", strict=True) for part in ("--map", f"{n}={c}")]
+    order = ("--layer", "net", "--kind", "coverage", "--store", f"duckdb:///{tmp_path / 'city.duckdb'}")
+    assert emberline("ingest", path, *order, *mapping) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "accepted=1 rejected=1 duplicate=0 updated=0"
+    store = DuckDBStore(tmp_path / "city.duckdb")
+    [row] = store.rows("net", ["code", "locations", "margin", "source"]).to_pylist()
+    store.close()
+    assert row == {"id": "7", "code": "04013", "locations": 9.0, "margin": 0.5, "source": "survey"}
