@@ -10,7 +10,7 @@ Mask = NDArray[np.bool_]
 
 # Nobody can tell a late laboratory from a plant that stopped in less than this.
 LEAST_SILENCE_DAYS = 14
-_INTERVALS = 2
+_INTERVALS = 2.5
 # A day this far behind all others, of so few samples, is a slip of the pen.
 _STRAY_DAYS = 365
 _STRAY_SHARE = 0.01
@@ -84,12 +84,12 @@ def usual_interval_days(found: Campaigns, n_series: int) -> Floats:
 
 
 def longest_silence_days(interval_days: ArrayLike) -> Floats:
-    """Return the days after which a series sampled at this interval is stale: two intervals, 14 or more.
+    """Return the days of silence after which a series is stale: two and a half of its intervals, 14 or more.
 
     Examples
     --------
     >>> longest_silence_days([3, 7, 30]).tolist()
-    [14.0, 14.0, 60.0]
+    [14.0, 17.5, 75.0]
     """
     return np.maximum(_INTERVALS * np.asarray(interval_days, dtype=np.float64), LEAST_SILENCE_DAYS)
 

@@ -317,7 +317,7 @@ class SurveillanceInputs(LayerInputs):
 
     stale_days: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Days behind the newest sample of the layer after which a series is stale and raises no alarm; auto:
-    twice its usual interval, 14 or more."""
+    2.5 times its usual interval, 14 or more."""
 
     exclude_quality: Annotated[list[_Text], BeforeValidator(_as_list)] = []
     """Values of the samples' quality to leave out."""

@@ -140,7 +140,7 @@ def test_a_series_that_ended_long_ago_raises_no_alarm(tmp_path: Path) -> None:
         ("stale", None, "unknown", None, None)
     )
     assert first["reason"].startswith(
-        "stale: last sample on 2024-11-11, 92 days behind the newest of the layer (more than 62)"
+        "stale: last sample on 2024-11-11, 92 days behind the newest of the layer (more than 77.5)"
     )
     assert first["latest"] > 0
     again = _run(tmp_path, quiet, *PROPERTIES, stale_days=120)
