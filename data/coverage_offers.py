@@ -23,7 +23,11 @@ MERGE_ROWS = 4_000_000
 #: A location's number stands above this many bits, in which its cell or what its offers reach is told.
 _SHIFT = np.uint64(30)
 _LOW = np.uint64((1 << 30) - 1)
-_BITS = 3
+_BITS, _STATES = 3, 8
+_BASIC, _FULL = 2, 4
+
+#: Locations counted at a time: what is held for a moment stays small beside what is kept.
+SLICE_LOCATIONS = 2_000_000
 
 if 10**MOST_LOCATION_DIGITS >= 1 << 34:
     raise AssertionError("a location id and 30 bits must fit into 64")
@@ -79,28 +83,43 @@ class LocationOffers:
         self._merge()
         if not len(self._reach):
             return [], 0, 0
-        firsts = _firsts(self._at)
-        cell = np.minimum.reduceat(self._ordered_cells(), firsts)
-        n_several = int((np.diff(firsts, append=len(self._at)) > 1).sum())
-        reach = self._reach & _LOW
-        found = [self._counted(number, cell, reach) for number in range(len(self._rules))]
+        tally = np.zeros((len(self._rules), _STATES, len(self._cells)), np.int64)
+        n_several = 0
+        for first in range(0, len(self._reach), SLICE_LOCATIONS):
+            n_several += self._tallied(slice(first, first + SLICE_LOCATIONS), tally)
+        found = [self._counted(rules, one) for rules, one in zip(self._rules, tally, strict=True)]
         return found, len(self._reach), n_several
 
-    def _counted(self, number: int, cell: Counts, reach: Words) -> CellCounts:
-        bits = (reach >> np.uint64(_BITS * number)) & np.uint64(7)
+    def _tallied(self, part: slice, tally: Counts) -> int:
+        """Count some locations by cell and what they are offered; return how many lie in several cells."""
+        reach = self._reach[part]
+        ends = np.array([reach[0] >> _SHIFT, (reach[-1] >> _SHIFT) + np.uint64(1)]) << _SHIFT
+        start, stop = np.searchsorted(self._at, ends)
+        at = self._at[start:stop]
+        place = np.empty(len(self._cells), np.int64)
+        place[self._number_of] = np.arange(len(self._cells))
+        firsts = _firsts(at)
+        cell = np.minimum.reduceat(place[(at & _LOW).astype(np.int64)], firsts)
         n = len(self._cells)
-        total = np.bincount(cell, minlength=n)
-        served = np.bincount(cell[bits & np.uint64(4) > 0], minlength=n)
-        basic = np.bincount(cell[bits & np.uint64(2) > 0], minlength=n)
+        for number in range(len(self._rules)):
+            bits = ((reach >> np.uint64(_BITS * number)) & np.uint64(_STATES - 1)).astype(np.int64)
+            tally[number] += np.bincount(bits * n + cell, minlength=_STATES * n).reshape(_STATES, n)
+        return int((np.diff(firsts, append=len(at)) > 1).sum())
+
+    def _counted(self, rules: RuleSet, tally: Counts) -> CellCounts:
+        """Return the counts of one rule set from the locations of each cell by their bits."""
+        bits = np.arange(_STATES)
+        total = tally.sum(axis=0)
+        basic, served = tally[bits & _BASIC > 0].sum(axis=0), tally[bits & _FULL > 0].sum(axis=0)
         kept = total > 0
         return CellCounts(
-            self._rules[number],
+            rules,
             self._cells[kept],
             total[kept],
             served[kept],
             (basic - served)[kept],
             (total - basic)[kept],
-            int((bits == 0).sum()),
+            int(tally[0].sum()),
         )
 
     def _bits(self, offers: Offers) -> Words:
@@ -133,19 +152,17 @@ class LocationOffers:
         self._number_of = np.insert(self._number_of, place[~known], numbers[~known])
         return numbers[where].astype(np.uint64)
 
-    def _ordered_cells(self) -> Counts:
-        """Return the place among the sorted cells of each location's cells."""
-        place = np.empty(len(self._cells), np.int64)
-        place[self._number_of] = np.arange(len(self._cells))
-        return place[(self._at & _LOW).astype(np.int64)]
-
     def _merge(self) -> None:
         """Bring the waiting rows among the others: one entry per location, one per location and cell."""
         if not self._waiting:
             return
-        self._at = _unique(np.concatenate([self._at, *(at for at, _ in self._waiting)]))
+        at = np.concatenate([self._at, *(at for at, _ in self._waiting)])
+        # Let go of the old before the new is made.
+        self._at = at[:0]
+        self._at = _unique(at)
+        del at
         reach = np.concatenate([self._reach, *(reach for _, reach in self._waiting)])
-        self._waiting, self._n_waiting = [], 0
+        self._waiting, self._n_waiting, self._reach = [], 0, reach[:0]
         reach.sort()
         self._reach = np.bitwise_or.reduceat(reach, _firsts(reach))
 

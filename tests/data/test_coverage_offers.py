@@ -123,12 +123,13 @@ many_offers = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(many_offers, st.integers(1, 40), st.integers(1, 30))
+@given(many_offers, st.integers(1, 40), st.integers(1, 30), st.integers(1, 30))
 def test_counts_are_those_of_going_through_the_rows_one_by_one(
-    rows: list[Offer], per_file: int, merge_rows: int
+    rows: list[Offer], per_file: int, merge_rows: int, slice_locations: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coverage_offers, "MERGE_ROWS", merge_rows)
+        patch.setattr(coverage_offers, "SLICE_LOCATIONS", slice_locations)
         found = LocationOffers()
         for first in range(0, len(rows), per_file):
             found.add(offers(rows[first : first + per_file]))
