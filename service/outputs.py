@@ -1,16 +1,21 @@
 """Findings to a file: its ending chooses GeoJSON, GeoPackage, GeoParquet, FlatGeobuf or CSV."""
 
 import os
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import shapely
 
 from service.errors import ServiceError
 from service.formats import csv_bytes, file_bytes
 from service.snapshots import Snapshot, snapshot
+
+_UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
 
 _KINDS = {
     ".geojson": "geojson",
@@ -86,7 +91,18 @@ def _snapshot_of(document: dict[str, Any], name: str) -> Snapshot:
         "responder",
         [str(one["id"]) for one in features],
         shapes,
-        {key: [one["properties"][key] for one in features] for key in names},
+        {key: _column([one["properties"][key] for one in features]) for key in names},
         document.get("emberline", {}),
         timestamp=document.get("timeStamp", ""),
+    )
+
+
+def _column(values: list[Any]) -> list[Any] | pa.Array:
+    """Return values as they are, texts that are all times in UTC as times: files have a type for them."""
+    told = [value for value in values if value is not None]
+    if not told or not all(isinstance(value, str) and _UTC.fullmatch(value) for value in told):
+        return values
+    return pa.array(
+        [None if value is None else datetime.fromisoformat(value) for value in values],
+        pa.timestamp("us", tz="UTC"),
     )

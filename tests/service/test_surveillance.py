@@ -435,3 +435,15 @@ def test_straight_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().out
     assert "note: 1 of 5 sewersheds have no samples: S5" in told
     assert told.splitlines()[-1] == f"{out}: 5 features"
+
+
+def test_times_are_times_in_files(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path / "samples.csv", _panel())
+    sheds = write_sewersheds(tmp_path / "sewersheds.geojson", *PROPERTIES)
+    arguments = ("run", "surveillance", samples, "--param", f"sewersheds={sheds}", "--timezone", ZONE)
+    assert emberline(*arguments, "-o", tmp_path / "alerts.gpkg") == 0
+    frame = pyogrio.read_dataframe(tmp_path / "alerts.gpkg")
+    assert str(frame["last_sample"].dtype).startswith("datetime64")
+    assert frame["last_sample"].isna().tolist() == [False] * 4 + [True]
+    assert emberline(*arguments, "-o", tmp_path / "alerts.csv") == 0
+    assert pd.read_csv(tmp_path / "alerts.csv")["last_sample"][0] == "2025-02-11T07:00:00Z"
