@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.hotspots import hotspots
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, disk_sums, neighbor_index
-from tests.studies import denominators
+from tests.studies import calibration_emerging, calibration_moran, denominators
 
 RESOLUTION = 9
 RADIUS = 31  # 2,977 cells
@@ -210,6 +210,8 @@ def markdown(maps: int) -> str:
             *_table(["scene", "side", "k=1", "k=2", "k=3", "k=auto"], planted_rows(maps)),
             "",
             *with_denominator(maps),
+            *calibration_moran.sections(maps),
+            *calibration_emerging.sections(maps),
         ]
     )
 
