@@ -266,7 +266,7 @@ def _area_finding(sources: Sources, on: Laid, found: _Verdict, inputs: GapsInput
 def _tested(found: _Verdict, keep: Mask) -> dict[str, Any]:
     return {
         "share_eb": found.share_eb[keep],
-        "ring": found.ring[keep],
+        "ring": [None if np.isnan(ring) else int(ring) for ring in found.ring[keep].tolist()],
         "z": found.z[keep],
         "p": found.p[keep],
         "q": found.q[keep],
