@@ -1,4 +1,4 @@
-"""A made availability file of any size, as the FCC publishes them: commas in brand names, every technology."""
+"""A made availability file of any size, as the FCC publishes them: commas in names, every technology."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ _BATCH = 200_000
 
 
 def write_availability(path: Path, n_rows: int, *, rows_per_location: float = 5.0, seed: int = 0) -> int:
-    """Write so many rows in the order of providers, as the real files are; return how many locations exist."""
+    """Write so many rows, those of a location far apart in the file; return how many locations exist."""
     rng = np.random.default_rng(seed)
     n_locations = max(1, int(n_rows / rows_per_location))
     rings = int(np.sqrt(n_locations / 60.0)) + 1
