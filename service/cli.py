@@ -48,6 +48,10 @@ _KINDS = "incidents, boundary, roads, population, sites, sewersheds, samples or 
 TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, such as America/Phoenix.")]
 
 
+#: Told here as well as in the register, which takes long to load.
+METHOD_NAMES = "hotspots, cells, outliers, emerging, surveillance, gaps, priority"
+
+
 @app.command()
 def ingest(
     file: Annotated[
@@ -115,7 +119,7 @@ def layers(store: StoreOption = DEFAULT_STORE) -> None:
 
 @app.command()
 def run(
-    method: Annotated[str, typer.Argument(help="hotspots, cells, surveillance, gaps or priority.")],
+    method: Annotated[str, typer.Argument(help=f"One of {METHOD_NAMES}.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output: .geojson, .gpkg, .parquet, .fgb, .csv.")],
     file: Annotated[Path | None, typer.Argument(help="A file to run on; needs no store.")] = None,
     store: StoreOption = DEFAULT_STORE,

@@ -9,9 +9,11 @@ from pydantic import ValidationError
 from service.errors import InvalidInputs
 from service.parameters import (
     CellsInputs,
+    EmergingInputs,
     GapsInputs,
     HotspotInputs,
     Inputs,
+    OutliersInputs,
     PriorityInputs,
     SurveillanceInputs,
 )
@@ -30,7 +32,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "hotspots": Method(
         HotspotInputs,
-        "3",
+        "4",
         "Hotspots (Getis-Ord Gi*)",
         "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
         " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"
@@ -42,6 +44,21 @@ METHODS: dict[str, Method] = {
         "Cells",
         "Every cell of the study area with the incidents of each layer, in all and by category, its people"
         " and rates, the state of its sewershed's wastewater and its unserved homes; zeros included.",
+    ),
+    "outliers": Method(
+        OutliersInputs,
+        "1",
+        "Clusters and outliers (local Moran)",
+        "Cells that are like their neighbours (HH, LL) and cells that are odd among them (HL, LH), with an"
+        " honest two-sided p: exact permutation given the cell's own value, ties fully counted.",
+    ),
+    "emerging": Method(
+        EmergingInputs,
+        "1",
+        "Emerging hotspots (space-time)",
+        "How every cell has behaved over time: Gi* of each time bin with an exact permutation p and the false"
+        " discovery rate over all cells and bins, Mann-Kendall of its trend, and that one of seventeen"
+        " patterns that follows, with its reason.",
     ),
     "surveillance": Method(
         SurveillanceInputs,

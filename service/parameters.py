@@ -206,6 +206,66 @@ class HotspotInputs(IncidentInputs):
     """One feature per cell of the study area, or the connected significant areas."""
 
 
+class OutliersInputs(IncidentInputs):
+    """Inputs of `outliers`."""
+
+    k: Annotated[_Ring | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
+    """Neighbours are the cells within k steps, 1 to 10; auto combines 1, 2 and 3."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """False discovery rate at which a cell is called."""
+
+    p_method: Literal["auto", "exact", "monte-carlo"] = "auto"
+    """How p is computed; auto takes the exact permutation law where the data allow it."""
+
+    simulations: int = Field(default=999, ge=99, le=99_999)
+    """Permutations, where p comes from Monte Carlo."""
+
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Seed of the random numbers, where any are drawn."""
+
+    significant: bool = False
+    """Return only cells that are called HH, LL, HL or LH."""
+
+
+class EmergingInputs(IncidentInputs):
+    """Inputs of `emerging`."""
+
+    bin: _Text = "P7D"
+    """Length of a time bin as an ISO 8601 duration: P7D, PT12H, or calendar months and years (P1M)."""
+
+    align: _Text = "end"
+    """end: the last bin ends with the period; start: the first begins with it; or a local time at which a bin
+    begins. Parts of bins are left out."""
+
+    time_lag: int = Field(default=1, ge=0, le=52)
+    """Bins that a neighbourhood reaches back."""
+
+    window: Literal["cube", "neighborhood", "step"] = "cube"
+    """What a bin is compared with: all cells in all bins, in the bins reached back to, or bin by bin."""
+
+    k: Annotated[_Ring | Literal["auto"], BeforeValidator(_as_ring)] = "auto"
+    """Ring of the disk, 1 to 10; auto combines 1, 2 and 3."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """False discovery rate, over all cells and bins, at which a bin is called hot or cold."""
+
+    side: Literal["hot", "cold", "both"] = "both"
+    """Which departures are looked for; the cold patterns need both."""
+
+    p_method: Literal["auto", "exact", "monte-carlo"] = "auto"
+    """How p is computed; auto takes the exact permutation law where the data allow it."""
+
+    simulations: int = Field(default=999, ge=99, le=99_999)
+    """Permutations, where p comes from Monte Carlo."""
+
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Seed of the random numbers, where any are drawn."""
+
+    significant: bool = False
+    """Return only cells with a pattern."""
+
+
 class CellsInputs(IncidentInputs):
     """Inputs of `cells`."""
 

@@ -269,7 +269,7 @@ def _any_of(
 
 
 def layers_of(definition: Mapping[str, Any]) -> set[str]:
-    """Return the layers that an analysis stands on; all texts among its inputs where its method is unknown."""
+    """Return the layers that an analysis stands on; all its texts where its method is unknown."""
     inputs = definition.get("inputs", {})
     try:
         return {layer for _, layer in inputs_of(definition["method"], inputs).layers()}

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from data.store import Store
 from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
+from service.analyses.emerging import emerging_findings
 from service.analyses.findings import Findings, Progress
 from service.analyses.gaps import gaps_findings
 from service.analyses.hotspots import hotspot_findings
+from service.analyses.outliers import outlier_findings
 from service.analyses.priority import priority_findings
 from service.analyses.provenance import layers_of
 from service.analyses.surveillance import surveillance_findings
@@ -16,6 +18,8 @@ from service.parameters import Inputs
 _RUNS: dict[str, Callable[..., Findings]] = {
     "hotspots": hotspot_findings,
     "cells": cells_findings,
+    "outliers": outlier_findings,
+    "emerging": emerging_findings,
     "surveillance": surveillance_findings,
     "gaps": gaps_findings,
     "priority": priority_findings,

@@ -1,0 +1,108 @@
+"""`emerging`: how every cell has behaved over time, and whether that is new, lasting, fading or gone."""
+
+from typing import Any
+
+import numpy as np
+
+from data.store import Layer, Store
+from models.emerging import Emerging, emerging
+from service.analyses.findings import Finding, Findings, Progress
+from service.analyses.gridded import selection_of, study_area
+from service.analyses.provenance import emberline_member, timestamp
+from service.layer_kinds import incident_layer
+from service.parameters import EmergingInputs
+from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, width_of
+from spatial.grid import boundaries, hex_strings
+from spatial.neighbors import neighbor_index
+from spatial.study_area import StudyArea
+
+
+def emerging_findings(
+    store: Store,
+    inputs: EmergingInputs,
+    *,
+    max_cells: int,
+    only: str | None = None,
+    progress: Progress = lambda _: None,
+) -> Findings:
+    """One feature per cell with its pattern, its trend and the class of every bin."""
+    layer = incident_layer(store, inputs.layer)
+    area = study_area(store, [layer], inputs, max_cells)
+    selection = selection_of(layer, inputs)
+    bins = bins_of(layer, selection, width_of(inputs.bin), inputs.align)
+    progress(f"counting incidents in {len(area.cells):,} cells and {len(bins):,} bins")
+    counted = counted_by_bin(store, layer, area, selection, bins)
+    progress("testing cells and bins")
+    found = emerging(
+        counted.counts,
+        neighbor_index(area.cells),
+        k=inputs.k,
+        time_lag=inputs.time_lag,
+        window=inputs.window,
+        alpha=inputs.alpha,
+        side=inputs.side,
+        p_method=inputs.p_method,
+        simulations=inputs.simulations,
+        rng=np.random.default_rng(inputs.seed),
+    )
+    told = _diagnostics(layer, area, bins, counted, found)
+    emberline = emberline_member("emerging", store, inputs, told)
+    finding = _finding(inputs, area, counted, found)
+    return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})
+
+
+def _finding(inputs: EmergingInputs, area: StudyArea, counted: BinnedCounts, found: Emerging) -> Finding:
+    """Return one feature per cell."""
+    is_called = found.pattern != "no pattern detected"
+    keep = is_called if inputs.significant else np.ones(len(is_called), dtype=bool)
+    cells = area.cells[keep]
+    names = hex_strings(cells)
+    columns: dict[str, Any] = {
+        "h3": names,
+        "pattern": found.pattern[keep].tolist(),
+        "short": found.short[keep].tolist(),
+        "reason": found.reason[keep].tolist(),
+        "count": counted.counts[keep].sum(axis=1),
+        "last_count": counted.counts[keep, -1],
+        "trend_z": found.trend_z[keep],
+        "trend_p": found.trend_p[keep],
+        "share_hot": found.share_hot[keep],
+        "share_cold": found.share_cold[keep],
+        "last_bin": found.last_bin[keep],
+        "bins": found.bins[keep].tolist(),
+    }
+    return Finding("", "cells", names, boundaries(cells), columns)
+
+
+def _diagnostics(
+    layer: Layer, area: StudyArea, bins: Bins, counted: BinnedCounts, found: Emerging
+) -> dict[str, Any]:
+    patterns, numbers = np.unique(found.pattern, return_counts=True)
+    notes = [f"left out {part}" for part in bins.dropped]
+    if counted.found["coarse_time"]:
+        notes.append(
+            f"{counted.found['coarse_time']:,} incidents are known only to the month or year: they count in"
+            " the bin of its first day"
+        )
+    if counted.measure == "weight":
+        notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
+    return {
+        "study_area_source": area.source,
+        "study_area_cells": len(area.cells),
+        "isolated_parents": area.n_isolated_parents,
+        "isolated_rows": area.n_isolated_rows,
+        "rows": counted.found["rows"],
+        "rows_selected": counted.found["selected"],
+        "rows_without_time": counted.found["without_time"],
+        "rows_with_coarse_time": counted.found["coarse_time"],
+        "outside_study_area": counted.outside_area,
+        "outside_bins": counted.outside_bins,
+        "measure": counted.measure,
+        "timezone": layer.timezone,
+        "bin_starts": bins.starts,
+        "bins_end": str(bins.edges[-1].astype("datetime64[m]")),
+        "patterns": dict(zip(patterns.tolist(), numbers.tolist(), strict=True)),
+        **found.diagnostics,
+        "trend_method": found.trend_method,
+        "notes": notes,
+    }

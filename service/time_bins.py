@@ -1,0 +1,208 @@
+"""Periods of equal length for methods that follow places through time, in the layer's own local time.
+
+`bin` is an ISO 8601 duration: a fixed width (`P7D`, `PT6H`) or calendar months and years (`P1M`, `P1Y`). Only
+whole bins are kept, for a part of one would look like a quiet period.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from data.engine import Selection, TimeBins, cell_counts, totals
+from data.store import Layer, Store
+from models.errors import InvalidParameter, TooFewObservations
+from service.analyses.gridded import whole_numbers
+from spatial.errors import TooManyCells
+from spatial.study_area import StudyArea
+
+Edges = npt.NDArray[np.datetime64]
+
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?"
+)
+_DAY = timedelta(days=1)
+#: Most numbers (cells times bins) that are held at once.
+MAX_NUMBERS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Width:
+    """Length of a bin: so many calendar months, or a fixed time."""
+
+    months: int = 0
+    fixed: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Whole bins: bin t holds local times in [edges[t], edges[t + 1]); and what lies in no whole bin."""
+
+    edges: Edges
+    unit: timedelta
+    dropped: list[str]
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def starts(self) -> list[str]:
+        """Local start of every bin, as ISO 8601."""
+        return [str(edge) for edge in self.edges[:-1].astype("datetime64[m]")]
+
+
+@dataclass(frozen=True)
+class BinnedCounts:
+    """Incidents by cell and bin, shape (n_cells, n_bins); and how many are in no whole bin, or outside."""
+
+    counts: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    measure: str
+    outside_bins: float
+    outside_area: float
+    found: dict[str, int]
+
+
+def width_of(text: str) -> Width:
+    """Return the length that an ISO 8601 duration tells.
+
+    Examples
+    --------
+    >>> width_of("P1W").fixed.days, width_of("P1Y").months
+    (7, 12)
+    """
+    found = _DURATION.fullmatch(text)
+    parts = {name: int(value or 0) for name, value in found.groupdict().items()} if found else {}
+    months = parts.get("years", 0) * 12 + parts.get("months", 0)
+    fixed = timedelta(
+        weeks=parts.get("weeks", 0),
+        days=parts.get("days", 0),
+        hours=parts.get("hours", 0),
+        minutes=parts.get("minutes", 0),
+    )
+    if bool(months) == bool(fixed):
+        raise InvalidParameter(
+            f"bin needs an ISO 8601 duration such as P7D, P1M or PT12H (months or years not mixed with"
+            f" shorter units), got {text!r}"
+        )
+    return Width(months, fixed)
+
+
+def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end") -> Bins:
+    """Return the whole bins of the period: that of the selection where it is closed, else of the layer.
+
+    `align`: ``end`` lets the last bin end with the period, ``start`` the first one begin with it; a time lets
+    an edge fall on it. Days are days of the layer's timezone. Calendar bins begin on the first of a month.
+
+    Raises
+    ------
+    TooFewObservations
+        If the layer has no times, or the period holds no whole bin.
+    """
+    start, end = _period(layer, selection, width)
+    if width.months:
+        edges = _calendar_edges(start, end, width.months)
+        unit = _DAY
+    else:
+        edges = _fixed_edges(start, end, width.fixed, align, ZoneInfo(layer.timezone))
+        unit = width.fixed
+    whole = edges[(edges >= start) & (edges <= end)]
+    if len(whole) < 2:
+        raise TooFewObservations(
+            f"the period from {start} to {end} holds no whole bin: a shorter bin may fit"
+        )
+    dropped = []
+    if whole[0] > start:
+        dropped.append(f"from {start} to {whole[0]}: part of a bin")
+    if whole[-1] < end:
+        dropped.append(f"from {whole[-1]} to {end}: part of a bin")
+    return Bins(whole, unit, dropped)
+
+
+def counted_by_bin(
+    store: Store, layer: Layer, area: StudyArea, selection: Selection, bins: Bins
+) -> BinnedCounts:
+    """Count the selected incidents into cells and bins; zeros are data."""
+    n_numbers = len(area.cells) * len(bins)
+    if n_numbers > MAX_NUMBERS:
+        raise TooManyCells(
+            f"{len(area.cells):,} cells in {len(bins):,} bins are {n_numbers:,} numbers, {MAX_NUMBERS:,} are"
+            " allowed: a coarser resolution, longer bins or a shorter period fits"
+        )
+    found = totals(store, layer, selection)
+    measure = "weight" if found.pop("fractional_weight") > 0 else "count"
+    origin = bins.edges[0].astype("datetime64[s]").astype(datetime)
+    rows = cell_counts(
+        store, layer, area.resolution, selection, measures=(measure,), bins=TimeBins(origin, bins.unit)
+    )
+    values = whole_numbers(rows.weight) if rows.weight is not None else rows.count
+    number = np.asarray(rows.bin, dtype=np.float64)
+    timed = ~np.isnan(number)
+    at = bins.edges[0] + (np.where(timed, number, 0).astype(np.int64) * _seconds(bins.unit))
+    t = np.searchsorted(bins.edges, at, side="right") - 1
+    in_bins = timed & (t >= 0) & (t < len(bins))
+    place = np.minimum(np.searchsorted(area.cells, rows.cell), len(area.cells) - 1)
+    in_area = area.cells[place] == rows.cell
+    keep = in_bins & in_area
+    counts = np.zeros((len(area.cells), len(bins)), dtype=values.dtype)
+    np.add.at(counts, (place[keep], t[keep]), values[keep])
+    return BinnedCounts(
+        counts,
+        measure,
+        values[~in_bins].sum().item(),
+        values[in_bins & ~in_area].sum().item(),
+        found,
+    )
+
+
+def _period(layer: Layer, selection: Selection, width: Width) -> tuple[np.datetime64, np.datetime64]:
+    """Return start and end of the period in local time, widened to whole days (hours for shorter bins)."""
+    zone = ZoneInfo(layer.timezone)
+    first, last = selection.start or layer.first_time, selection.end or layer.last_time
+    if first is None or last is None:
+        raise TooFewObservations(f"bins need times, layer {layer.id!r} has none")
+    local = [moment.astimezone(zone).replace(tzinfo=None) for moment in (first, last)]
+    unit = "h" if width.fixed and width.fixed % _DAY else "D"
+    start = np.datetime64(local[0], "s").astype(f"datetime64[{unit}]")
+    # The end is exclusive: the day after the last incident, or the instant after a closed interval.
+    end = np.datetime64(local[1] + timedelta(microseconds=1), "us")
+    whole = end.astype(f"datetime64[{unit}]")
+    return start.astype("datetime64[s]"), (whole if whole == end else whole + 1).astype("datetime64[s]")
+
+
+def _fixed_edges(
+    start: np.datetime64, end: np.datetime64, width: timedelta, align: str, zone: ZoneInfo
+) -> Edges:
+    step = _seconds(width)
+    anchor = {"start": start, "end": end}.get(align)
+    if anchor is None:
+        anchor = _anchor(align, zone)
+    before = int((anchor - start) // step)
+    after = int((end - anchor) // step)
+    return np.asarray(anchor + step * np.arange(-before, after + 1))
+
+
+def _anchor(align: str, zone: ZoneInfo) -> np.datetime64:
+    """Return a reference time in local time."""
+    try:
+        found = datetime.fromisoformat(align)
+    except ValueError as err:
+        raise InvalidParameter(f"align needs end, start or a time, got {align!r}") from err
+    local = found.astimezone(zone).replace(tzinfo=None) if found.tzinfo else found
+    return np.datetime64(local, "s")
+
+
+def _calendar_edges(start: np.datetime64, end: np.datetime64, months: int) -> Edges:
+    """Return first days of months; bins of several months end with the last whole month."""
+    first = start.astype("datetime64[M]")
+    last = end.astype("datetime64[M]")
+    n = int((last - first).astype(int)) // months + 1
+    edges = last - months * np.arange(n, -1, -1)
+    return np.asarray(edges.astype("datetime64[s]"))
+
+
+def _seconds(width: timedelta) -> np.timedelta64:
+    return np.timedelta64(int(width.total_seconds()), "s")
