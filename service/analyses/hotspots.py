@@ -12,11 +12,13 @@ import pyarrow as pa
 from data.engine import CellCounts, cell_counts
 from data.store import Layer, Store
 from models.areas import Areas, areas
-from models.hotspots import Hotspots, hotspots
-from models.rates import empirical_bayes, expected_counts
+from models.hotspots import Hotspots
+from models.rates import empirical_bayes
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import Grid, gridded, rate_of
 from service.analyses.provenance import emberline_member, timestamp
+from service.analyses.stability import changes_of, rows_of, stability_of, told_of
+from service.analyses.verdict import verdict
 from service.layer_kinds import incident_layer
 from service.parameters import HotspotInputs
 from service.places import named_places, streets_of
@@ -43,18 +45,8 @@ def hotspot_findings(
     grid, people = _with_people(store, inputs, gridded(store, layer, inputs, max_cells))
     progress(f"testing {len(grid.area.cells):,} cells")
     index = neighbor_index(grid.area.cells)
-    found = hotspots(
-        grid.count,
-        index,
-        k=inputs.k,
-        alpha=inputs.alpha,
-        side=inputs.side,
-        kernel=inputs.kernel,
-        p_method=inputs.p_method,
-        expected=None if people is None else expected_counts(float(grid.count.sum()), people.people),
-        simulations=inputs.simulations,
-        rng=np.random.default_rng(inputs.seed),
-    )
+    known = None if people is None else people.people
+    found = verdict(inputs, grid.count, index, known)
     joined = areas(
         found.classes,
         index,
@@ -64,11 +56,29 @@ def hotspot_findings(
         expected=None if people is None else found.expected,
         phi=0.0 if people is None or found.p_method == "binomial" else found.diagnostics["phi"],
     )
-    told = {**grid.diagnostics, **found.diagnostics}
+    changes = changes_of(inputs, grid.area, max_cells)
+    told = {**grid.diagnostics, **found.diagnostics, "stability": told_of(changes)}
     emberline = emberline_member("hotspots", store, inputs, told)
     progress(f"drawing {only or 'cells and areas'}")
+
+    def drawn_areas() -> Finding:
+        firm = stability_of(
+            store,
+            layer,
+            inputs,
+            grid,
+            found,
+            joined,
+            people=known,
+            index=index,
+            changes=changes,
+            progress=progress,
+        )
+        shares = {"stability": firm.share, "stability_by": list(rows_of(firm, changes))}
+        return _area_finding(store, layer, inputs, grid, joined, shares)
+
     makers: dict[str, Callable[[], Finding]] = {
-        "areas": lambda: _area_finding(store, layer, inputs, grid, joined),
+        "areas": drawn_areas,
         "cells": lambda: _cell_finding(inputs, grid, found, people),
     }
     return Findings(
@@ -140,7 +150,14 @@ def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots, people: Po
     return Finding(".cells", "cells", names, boundaries(cells), columns)
 
 
-def _area_finding(store: Store, layer: Layer, inputs: HotspotInputs, grid: Grid, joined: Areas) -> Finding:
+def _area_finding(
+    store: Store,
+    layer: Layer,
+    inputs: HotspotInputs,
+    grid: Grid,
+    joined: Areas,
+    stability: dict[str, Any],
+) -> Finding:
     """Return one feature per connected area: where, how much, since when, what."""
     members = members_of(joined)
     cells = [grid.area.cells[member] for member in members]
@@ -172,7 +189,7 @@ def _area_finding(store: Store, layer: Layer, inputs: HotspotInputs, grid: Grid,
         "first_time": facts.first_time,
         "last_time": facts.last_time,
         "top_categories": facts.top_categories,
-        "stability": unknown,
+        **stability,
         "since": unknown,
         "previous": unknown,
     }

@@ -42,7 +42,8 @@ CELL = [
 AREA = [
     *("rank", "class", "name", "district", "n_cells", "cells", "area_km2", "count", "expected", "excess"),
     *("relative_risk", "rr_low", "rr_high", "peak_z", "min_q", "share_of_count", "share_of_area"),
-    *("first_time", "last_time", "top_categories", "stability", "since", "previous"),
+    *("first_time", "last_time", "top_categories", "stability", "stability_by"),
+    *("since", "previous"),
 ]
 
 
