@@ -120,6 +120,11 @@ def _warnings(facts: dict[str, Any]) -> list[str]:
             "The total of the study area has a trend of its own, which window=cube shows everywhere; "
             "choose window=step for places that change against the others."
         )
+    elif facts["trend_of_total_p"] <= _TOTAL_TREND_ALPHA:
+        sentences.append(
+            "The total of the study area has a trend of its own: the z of places that hold little or nothing "
+            "follows it, so read there what is said to intensify or diminish with care."
+        )
     if facts["trend_method"] == "block-permutation":
         sentences.append(
             f"Neighbouring bins agree (median lag-1 autocorrelation {facts['autocorrelation']:.2f}): the p "

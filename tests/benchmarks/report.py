@@ -12,6 +12,7 @@ PARTS = {
     "bench_availability": "Availability files to cells",
     "bench_engine": "Incidents to cells",
     "bench_hotspots": "Cells to z, p and q",
+    "bench_emerging": "Emerging hotspots and local Moran",
     "bench_scan": "Scan and near repeats",
     "bench_items": "Items over HTTP",
     "bench_interpolate": "Polygons to cells",

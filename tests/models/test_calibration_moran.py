@@ -39,9 +39,13 @@ def test_simulated_null_maps_stay_empty(index: NeighborIndex) -> None:
     assert false_map_share(index, NULL_LAWS[2], 1, 10, "monte-carlo") <= 2 / 10
 
 
-@pytest.mark.parametrize(("scene", "least"), list(zip(ODD_CELLS, (0.8, 0.9, 0.0), strict=True)))
-def test_odd_cells_are_found_and_little_else(index: NeighborIndex, scene: OddCells, least: float) -> None:
-    found = odd_cells_found(index, scene, 1, 10)
+@pytest.mark.parametrize(
+    ("scene", "k", "least"), list(zip(ODD_CELLS, (1, 1, "auto"), (0.8, 0.9, 0.8), strict=True))
+)
+def test_odd_cells_are_found_and_little_else(
+    index: NeighborIndex, scene: OddCells, k: int | str, least: float
+) -> None:
+    found = odd_cells_found(index, scene, k, 10)
     assert found.called >= least
     assert found.by_gi_star < 0.2
     assert found.off < 0.1

@@ -327,6 +327,7 @@ def test_growth_everywhere_is_named_under_cube_and_taken_out_by_step() -> None:
     counts = np.random.default_rng(2).poisson(np.linspace(0.5, 6, 12), (len(index), 12))
     cube, step = found_in(counts, index), found_in(counts, index, window="step")
     assert any("trend of its own" in warning for warning in cube.diagnostics["warnings"])
+    assert any("read there what is said" in warning for warning in step.diagnostics["warnings"])
     assert (cube.last_bin > 0).mean() > 0.5
     assert (step.last_bin != 0).mean() < 0.02
 

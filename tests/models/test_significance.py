@@ -8,9 +8,11 @@ from models.exact import disk_sum_law, value_groups
 from models.significance import (
     benjamini_hochberg,
     cauchy_combination,
+    fdr_cutoffs,
     gi_bin,
     monte_carlo_p,
     normal_p,
+    truncated_cauchy,
 )
 
 PROBABILITIES = st.floats(0, 1)
@@ -128,3 +130,21 @@ def test_monte_carlo_repeats_with_its_seed() -> None:
 )
 def test_bins_take_their_upper_limits(q: float, is_hot: bool, expected: int) -> None:
     assert gi_bin([q], [is_hot])[0] == expected
+
+
+@given(
+    st.lists(PROBABILITIES | st.sampled_from([0.001, 0.01, float("nan")]), min_size=1, max_size=60),
+    st.lists(st.floats(0.001, 0.999), min_size=1, max_size=3),
+)
+def test_cut_offs_call_what_q_calls(p: list[float], levels: list[float]) -> None:
+    q = benjamini_hochberg(p)
+    for level, cutoff in zip(levels, fdr_cutoffs(p, levels), strict=True):
+        assert np.array_equal(np.array(p) <= cutoff, q <= level)
+
+
+@given(st.lists(st.floats(1e-6, 0.98), min_size=1, max_size=5))
+def test_truncation_leaves_ordinary_p_alone_and_no_p_of_one_outweighs_evidence(p: list[float]) -> None:
+    column = np.array(p)[:, None]
+    assert np.array_equal(truncated_cauchy(column), cauchy_combination(column))
+    with_one = truncated_cauchy(np.append(column, [[1.0]], axis=0))[0]
+    assert with_one == cauchy_combination(np.append(column, [[0.99]], axis=0))[0]
