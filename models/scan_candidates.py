@@ -280,46 +280,49 @@ def log_likelihood_ratio(count: ArrayLike, expected: ArrayLike, total: int) -> F
     return np.where(counts, np.maximum(found, 0.0), 0.0)
 
 
-def critical_counts(expected: Floats, level: float, total: int, kind: type[Any]) -> Counts:
-    """Return the smallest count that lifts each expectation to a score of `level`.
+def critical_counts(expected: Floats, limits: Floats, total: int, kind: type[Any]) -> Counts:
+    """Return the smallest count that lifts each expectation to a score.
 
     It may be one too small, never too large.
 
     Parameters
     ----------
     expected : array
-    level : float
-        0: any count that is scored at all.
+    limits : array
+        Of that score; see `critical_expectations`.
     total : int
     kind : integer type
         Of the answer; its largest number where no count is enough.
 
     Examples
     --------
-    >>> critical_counts(np.array([0.0, 0.5, 2.0, 6.0]), 2.2, 10, np.int16).tolist()
+    >>> limits = critical_expectations(2.2, 5.0, 10)
+    >>> critical_counts(np.array([0.0, 0.5, 2.0, 6.0]), limits, 10, np.int16).tolist()
     [32767, 3, 5, 32767]
     """
-    found = np.full(expected.shape, np.iinfo(kind).max, dtype=kind)
-    possible = _is_candidate(expected, total)
-    means = expected[possible]
-    if not len(means):
-        return found
-    if level <= 0:
-        found[possible] = np.maximum(np.floor(means) + 1, FEWEST_CASES).astype(kind)
-        return found
-    limits = _critical_expectations(level, float(means.max()), total)
-    counts = np.searchsorted(limits, means) + FEWEST_CASES
-    found[possible] = np.where(counts < FEWEST_CASES + len(limits), counts, np.iinfo(kind).max)
-    return found
+    counts = np.searchsorted(limits, expected) + FEWEST_CASES
+    enough = _is_candidate(expected, total) & (counts < FEWEST_CASES + len(limits))
+    return np.where(enough, counts, np.iinfo(kind).max).astype(kind)
 
 
-def _is_candidate(expected: Floats, total: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (expected > _NOTHING * total) & (expected <= total / 2 * (1 + _NOTHING))
-    return found
+def critical_expectations(level: float, largest: float, total: int) -> Floats:
+    """Return, for the counts 2, 3, … the largest expectation at which they score `level`; ascending.
 
+    Parameters
+    ----------
+    level : float
+        0: any score at all.
+    largest : float
+        Largest expectation that will be asked for.
+    total : int
 
-def _critical_expectations(level: float, largest: float, total: int) -> Floats:
-    """Return, for the counts 2, 3, … the largest expectation at which they score `level`; ascending."""
+    Examples
+    --------
+    >>> critical_expectations(2.2, 1.0, 10).round(2).tolist()
+    [0.31, 0.75, 1.33, 2.02]
+    """
+    if level <= 0:  # c > E
+        return np.nextafter(np.arange(FEWEST_CASES, int(largest) + 2, dtype=np.float64), 0)
     most, step = int(largest) + 1, 1
     while most < total and _score(np.array([most]), np.array([largest]), total)[0] < level:
         most, step = min(most + step, total), 2 * step
@@ -330,6 +333,11 @@ def _critical_expectations(level: float, largest: float, total: int) -> Floats:
         is_enough = _score(counts, middle, total) >= level
         low, high = np.where(is_enough, middle, low), np.where(is_enough, high, middle)
     return np.maximum.accumulate(high * (1 + _SLACK))
+
+
+def _is_candidate(expected: Floats, total: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (expected > _NOTHING * total) & (expected <= total / 2 * (1 + _NOTHING))
+    return found
 
 
 def _score(counts: Floats, means: Floats, total: int) -> Floats:

@@ -19,6 +19,7 @@ from models.scan_candidates import (
     Integers,
     Windows,
     critical_counts,
+    critical_expectations,
     log_likelihood_ratio,
 )
 from spatial.disks import Sheet
@@ -226,14 +227,15 @@ def _fill(maxima: Floats, level: float, candidates: Candidates, null: Null, root
 
 def _thresholds(sheet: Sheet, candidates: Candidates, level: float) -> list[Counts]:
     """Return the critical counts on a sheet, for every radius one row for each window."""
-    windows = np.arange(len(candidates.windows))[:, None]
+    windows, kind = np.arange(len(candidates.windows))[:, None], candidates.count_type
+    widest = candidates.expectation.at(candidates.k, windows, sheet.rows)
+    largest = min(float(widest.max()), candidates.total / 2)
+    limits = critical_expectations(level, largest, candidates.total)
     found = []
     for radius in range(candidates.k + 1):
         expected = candidates.expectation.at(radius, windows, sheet.rows)
-        counts = np.full(
-            (len(windows), sheet.size), np.iinfo(candidates.count_type).max, dtype=candidates.count_type
-        )
-        counts[:, sheet.places] = critical_counts(expected, level, candidates.total, candidates.count_type)
+        counts = np.full((len(windows), sheet.size), np.iinfo(kind).max, dtype=kind)
+        counts[:, sheet.places] = critical_counts(expected, limits, candidates.total, kind)
         found.append(counts)
     return found
 

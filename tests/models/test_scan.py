@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidParameter, TooFewObservations
 from models.scan import Cluster, Scan, gumbel_tail, scan
-from models.scan_candidates import critical_counts, log_likelihood_ratio, scan_windows, stack
+from models.scan_candidates import (
+    critical_counts,
+    critical_expectations,
+    log_likelihood_ratio,
+    scan_windows,
+    stack,
+)
 from models.scan_cases import case_counts, fold_cases
 from models.scan_null import PermutedDates, ScatteredCases, categorical_law
 from spatial.grid import cells_at, cells_from_hex, children, disk
@@ -230,7 +236,8 @@ def test_unlike_risks_of_the_cells_are_clusters_to_one_null_and_not_to_the_other
 def test_critical_counts_are_the_smallest_that_reach_the_level() -> None:
     expected = np.r_[0, 1e-6, np.linspace(0.01, 60, 400)]
     for total, level in product((2, 9, 100), (0.0, 0.3, 4.0, 11.0)):
-        found = critical_counts(expected, level, total, np.int16)
+        limits = critical_expectations(level, total / 2, total)
+        found = critical_counts(expected, limits, total, np.int16)
         counts = np.arange(total + 1)[:, None]
         scores = log_likelihood_ratio(*np.broadcast_arrays(counts, expected), total)
         enough = (scores > 0) & (scores >= level)

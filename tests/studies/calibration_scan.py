@@ -1,13 +1,14 @@
 """Does the scan hold? False alarms on null maps with and without duplicates, and planted clusters found.
 
-    python -m tests.studies.calibration_scan [--maps 400] [--out docs/calibration.md]
+    python -m tests.studies.calibration_scan [--maps 200] [--processes 2] [--out docs/calibration.md]
 
 Writes its section into the page, in place of the one that stands there. Every map is made from its own seed.
 A null law is one row of `LAWS`, a planted cluster one row of `SCENES`.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,16 @@ from spatial.neighbors import NeighborIndex, neighbor_index
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Spread = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
 
-RESOLUTION, RADIUS = 9, 10  # 331 cells
+RESOLUTION, RADIUS = 9, 8  # 217 cells
 N_BINS = 12
-MAX_RADIUS = 5
+MAX_RADIUS = 4
 SIMULATIONS = 99
 ALPHA = 0.05
 DUPLICATES = 0.09
 PLACES_PER_CELL = 1000
-SCENE_MAPS = 200
+SCENE_MAPS = 100
 BEGIN, END = "<!-- scan: begin -->", "<!-- scan: end -->"
 
 
@@ -105,7 +107,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def area() -> NeighborIndex:
-    """Return a round study area of 331 cells."""
+    """Return a round study area of 217 cells."""
     return neighbor_index(disk(cells_at([-111.93], [33.42], RESOLUTION), RADIUS))
 
 
@@ -129,7 +131,16 @@ def drawn(law: Law, people: Floats, rng: np.random.Generator, n_bins: int = N_BI
     return Cases(np.repeat(cells, copies), np.repeat(places, copies), np.repeat(bins, copies))
 
 
-def scanned(cases: Cases, index: NeighborIndex, people: Floats, way: dict[str, Any], *, folded: bool) -> Scan:
+def scanned(
+    cases: Cases,
+    index: NeighborIndex,
+    people: Floats,
+    way: dict[str, Any],
+    *,
+    folded: bool,
+    seed: int,
+    simulations: int = SIMULATIONS,
+) -> Scan:
     """Return the scan of some cases, asked in one of the ways."""
     options = {name: value for name, value in way.items() if name not in ("bins", "denominator")}
     counts = cases.counts(len(index), N_BINS, folded=folded)
@@ -141,19 +152,27 @@ def scanned(cases: Cases, index: NeighborIndex, people: Floats, way: dict[str, A
         expected=people if way.get("denominator") else None,
         max_radius=MAX_RADIUS,
         max_clusters=1,
-        simulations=SIMULATIONS,
-        rng=np.random.default_rng(1),
+        simulations=simulations,
+        rng=np.random.default_rng([seed, 8]),  # its own: shared simulations err alike on all maps
         **options,
     )
 
 
-def alarm_share(law: Law, way: dict[str, Any], index: NeighborIndex, maps: int, *, folded: bool) -> float:
+def alarm_share(
+    law: Law,
+    way: dict[str, Any],
+    index: NeighborIndex,
+    maps: int,
+    *,
+    folded: bool,
+    simulations: int = SIMULATIONS,
+) -> float:
     """Return the share of null maps on which the best cluster has p <= 0.05."""
     people = population(index)
     alarms = 0
     for seed in range(maps):
         cases = drawn(law, people, np.random.default_rng([seed, 5]))
-        found = scanned(cases, index, people, way, folded=folded).clusters
+        found = scanned(cases, index, people, way, folded=folded, seed=seed, simulations=simulations).clusters
         alarms += bool(found) and found[0].p <= ALPHA
     return alarms / maps
 
@@ -169,18 +188,24 @@ def is_judged(law: Law, way: dict[str, Any], *, folded: bool) -> bool:
     return (folded or law.batch is single) and (not law.phi or knows_risks)
 
 
-def null_rows(maps: int) -> Iterator[list[str]]:
+def null_rows(maps: int, spread: Spread) -> Iterator[list[str]]:
     """Yield the rows of the first table."""
-    index = area()
-    for law in LAWS:
-        for folded in (True,) if law.batch is single else (False, True):
-            row = [law.name + ("" if law.batch is single else ", folded" if folded else ", as they come")]
-            for way in WAYS.values():
-                share = alarm_share(law, way, index, maps, folded=folded)
-                judged = is_judged(law, way, folded=folded)
-                text = f"{100 * share:.1f}" if judged else f"({100 * share:.1f})"
-                row.append(f"**{text}**" if judged and share > bar(maps) else text)
-            yield row
+    rows = [(law, folded) for law in LAWS for folded in ((True,) if law.batch is single else (False, True))]
+    tasks = [(LAWS.index(law), way, maps, folded) for law, folded in rows for way in WAYS]
+    shares = iter(spread(_alarm_share, tasks))
+    for law, folded in rows:
+        row = [law.name + ("" if law.batch is single else ", folded" if folded else ", as they come")]
+        for way in WAYS.values():
+            share = next(shares)
+            judged = is_judged(law, way, folded=folded)
+            text = f"{100 * share:.1f}" if judged else f"({100 * share:.1f})"
+            row.append(f"**{text}**" if judged and share > bar(maps) else text)
+        yield row
+
+
+def _alarm_share(task: tuple[int, str, int, bool]) -> float:
+    law, way, maps, folded = task
+    return alarm_share(LAWS[law], WAYS[way], area(), maps, folded=folded)
 
 
 @dataclass(frozen=True)
@@ -207,19 +232,22 @@ SCENES = (
 SCENE_WAYS = ("permutation, prospective", "Poisson, prospective", "unlike risks, prospective")
 
 
-def planted_rows(maps: int) -> Iterator[list[str]]:
+def planted_rows(maps: int, spread: Spread) -> Iterator[list[str]]:
     """Yield the rows of the second table."""
-    index = area()
-    people = np.ones(len(index))
+    found = iter(spread(_plants, [(scene, way, maps) for scene in SCENES for way in SCENE_WAYS]))
     for scene in SCENES:
-        row = [scene.name]
-        for name in SCENE_WAYS:
-            found = [_one_plant(scene, WAYS[name], index, people, seed) for seed in range(maps)]
-            power = float(np.mean([called for called, _, _ in found]))
-            hits = [(recall, off) for called, recall, off in found if called]
-            recall, off = np.mean(hits, axis=0) if hits else (np.nan, np.nan)
-            row.append(f"{power:.2f} ({recall:.2f}, {off:.2f})")
-        yield row
+        cells = [next(found) for _ in SCENE_WAYS]
+        yield [scene.name, *(f"{power:.2f} ({recall:.2f}, {off:.2f})" for power, recall, off in cells)]
+
+
+def _plants(task: tuple[Scene, str, int]) -> tuple[float, float, float]:
+    """Return the share of maps on which the cluster is called, and means of those."""
+    scene, way, maps = task
+    index = area()
+    found = [_one_plant(scene, WAYS[way], index, np.ones(len(index)), seed) for seed in range(maps)]
+    hits = np.array([(recall, off) for called, recall, off in found if called]).reshape(-1, 2)
+    recall, off = hits.mean(axis=0).tolist() if len(hits) else (np.nan, np.nan)
+    return len(hits) / maps, recall, off
 
 
 def _one_plant(
@@ -229,12 +257,12 @@ def _one_plant(
     rng = np.random.default_rng([seed, 6])
     within = index.cells[rng.integers(len(index))]
     truth = np.isin(index.cells, disk([within], scene.radius))
-    means = np.full((len(index), N_BINS), scene.mean)
+    means = np.full((len(index), N_BINS), float(scene.mean))
     means[truth, -scene.n_bins :] *= scene.relative_risk
     counts = rng.poisson(means)
     cells, bins = (np.repeat(where, counts.ravel()) for where in np.divmod(np.arange(counts.size), N_BINS))
     cases = Cases(cells, rng.integers(PLACES_PER_CELL, size=len(cells)), bins)
-    clusters = scanned(cases, index, people, way, folded=True).clusters
+    clusters = scanned(cases, index, people, way, folded=True, seed=seed).clusters
     if not clusters or clusters[0].p > ALPHA:
         return False, np.nan, np.nan
     members = clusters[0].members
@@ -262,7 +290,7 @@ def near_repeat_rows(maps: int) -> Iterator[list[str]]:
         yield [name, *(f"**{100 * s:.1f}**" if s > bar(maps) else f"{100 * s:.1f}" for s in shares)]
 
 
-def section(maps: int) -> str:
+def section(maps: int, spread: Spread) -> str:
     """Return the section of the page."""
     scene_maps = min(maps, SCENE_MAPS)
     return "\n".join(
@@ -271,7 +299,7 @@ def section(maps: int) -> str:
             "",
             "## Scan: false alarms",
             "",
-            f"Made by `python -m tests.studies.calibration_scan --maps {maps}`. Study area: 331 cells with a "
+            f"Made by `python -m tests.studies.calibration_scan --maps {maps}`. Study area: 217 cells with a "
             f"population of 16 : 1 times log-normal noise, {N_BINS} bins; disks of radius 0 to {MAX_RADIUS}, "
             f"{SIMULATIONS} simulations.",
             f"Share (%) of maps without any cluster on which the best one has p ≤ {ALPHA:g}, {maps} maps a "
@@ -280,7 +308,7 @@ def section(maps: int) -> str:
             "one event that are not folded, and risks that differ from cell to cell where the null says that "
             'they do not. "Unlike risks" is `null_model=negative-binomial`.',
             "",
-            *_table(["law, mean per cell and bin", *WAYS], null_rows(maps)),
+            *_table(["law, mean per cell and bin", *WAYS], null_rows(maps, spread)),
             "",
             "## Scan: planted clusters",
             "",
@@ -288,7 +316,7 @@ def section(maps: int) -> str:
             f"a figure. Share of maps on which the best cluster has p ≤ {ALPHA:g}; in brackets, of those, "
             "the share of the planted cells that it holds, and the share of its cells that are not planted.",
             "",
-            *_table(["scene", *SCENE_WAYS], planted_rows(scene_maps)),
+            *_table(["scene", *SCENE_WAYS], planted_rows(scene_maps, spread)),
             "",
             "## Near repeats: false alarms",
             "",
@@ -329,10 +357,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--maps", type=int, default=400)
+    parser.add_argument("--maps", type=int, default=200)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    text = section(arguments.maps)
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        text = section(arguments.maps, pool.map)
     if arguments.out:
         page = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
         arguments.out.write_text(put_into(page, text), encoding="utf-8")
