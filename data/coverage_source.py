@@ -157,9 +157,9 @@ class CoverageSource:
         self._count("counts.shared", n_parts)
         if n_parts:
             report.notes.append(
-                f"{n_parts:,} rows repeat all columns but id and geometry of another row, as parts of one"
-                f" area with the counts of the whole do: the rows sum to {total:,.0f} locations, each area"
-                f" taken once to {once:,.0f}"
+                f"{n_parts:,} rows repeat all columns but id and geometry of another row: areas that count"
+                f" alike, or parts of one area with the counts of the whole; the rows sum to {total:,.0f}"
+                f" locations, rows that are alike taken once to {once:,.0f}"
             )
 
 

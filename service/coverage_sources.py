@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
@@ -34,6 +35,12 @@ _NUMBERS = ("locations", "served", "underserved", "unserved", "margin", "share_s
 _MANY = 20
 #: Cells without any offer are looked for beside cells that have one, within their common ancestor.
 _STEPS_UP = 2
+
+
+# A column names areas if so many of them have a value of their own: some exports repeat a name.
+_NEARLY_ALL = 0.9
+# Parts of an area lie together if it is no longer than this share of the layer.
+_SMALL_PART = 0.25
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,8 @@ def _one_per_area(rows: _Rows, place: npt.NDArray[np.int64]) -> _Rows:
 def _parts_joined(rows: _Rows) -> _Rows:
     """Make one place of polygons that repeat every column of one another: each tells the counts of the whole.
 
-    Only where the layer has columns beside the counts, which then tell one area from the next.
+    Only where some column names the areas and their parts lie together. Else rows that are alike are areas
+    that count alike.
     """
     dimension = shapely.get_dimensions(rows.shapes)
     told = zip(
@@ -259,7 +267,8 @@ def _parts_joined(rows: _Rows) -> _Rows:
         if dimension[row] == 2 and rows.cells[row] == 0 and attributes and rows.codes[row] is None:
             first[row] = first_of.setdefault(repr((name, attributes, numbers)), row)
     keep = first == np.arange(len(first))
-    if keep.all():
+    areas = np.fromiter(first_of.values(), dtype=np.int64)
+    if keep.all() or not _are_named(rows, areas) or not _lie_together(rows.shapes, first):
         return rows
     n_parts = int(np.isin(first, first[~keep]).sum())
     for one in np.unique(first[~keep]):
@@ -270,6 +279,28 @@ def _parts_joined(rows: _Rows) -> _Rows:
         f" {len(np.unique(first[~keep])):,} areas, whose counts are taken once"
     )
     return rows.kept(keep)
+
+
+def _are_named(rows: _Rows, at: npt.NDArray[np.int64]) -> bool:
+    """Return whether a column has another value for (nearly) every area that the whole rows tell apart."""
+    values: dict[str, set[str]] = {"": {str(rows.names[row]) for row in at.tolist() if rows.names[row]}}
+    for row in at.tolist():
+        for name, value in orjson.loads(rows.attributes[row] or "{}").items():
+            if value is not None:
+                values.setdefault(name, set()).add(repr(value))
+    return max(len(one) for one in values.values()) >= _NEARLY_ALL * len(at)
+
+
+def _lie_together(shapes: Shapes, first: npt.NDArray[np.int64]) -> bool:
+    """Return whether most groups of rows extend over a small part of the layer."""
+    bounds = shapely.bounds(shapes)
+    alike = np.isin(first, first[first != np.arange(len(first))])
+    groups, owner = np.unique(first[alike], return_inverse=True)
+    low, high = np.full((len(groups), 2), np.inf), np.full((len(groups), 2), -np.inf)
+    np.minimum.at(low, owner, bounds[alike, :2])
+    np.maximum.at(high, owner, bounds[alike, 2:])
+    whole = np.hypot(*(np.nanmax(bounds[:, 2:], axis=0) - np.nanmin(bounds[:, :2], axis=0)))
+    return bool(np.median(np.hypot(*(high - low).T)) < _SMALL_PART * whole)
 
 
 def _by_code(rows: _Rows) -> list[str]:

@@ -178,7 +178,7 @@ def test_parts_of_one_area_with_the_counts_of_the_whole_are_told(tmp_path: Path)
     rows, _, report = read_coverage(path)
     assert [row["source_id"] for row in rows] == ["a", "b", "c"]
     assert report.counts["counts.shared"] == 1
-    assert any("sum to 279 locations, each area taken once to 186" in note for note in report.notes)
+    assert any("sum to 279 locations, rows that are alike taken once to 186" in note for note in report.notes)
 
 
 def test_geometry_goes_before_the_code_unless_the_code_is_mapped(tmp_path: Path) -> None:

@@ -243,7 +243,8 @@ def test_parts_of_one_area_count_once() -> None:
     rows = blocks(6)
     for row in rows:
         row["attributes"] = json.dumps({"cluster": row["source_id"]})
-    part = shapely.box(-111.89, 33.35, -111.88, 33.36)
+    west, south, east, north = rows[0]["geometry"].bounds
+    part = shapely.box(west - 0.5 * (east - west), south, west, north)
     parts = [rows[0] | {"source_id": "other part", "geometry": part}]
     found = run(stored(rows + parts), resolution=8)
     assert np.nansum(columns(found)["locations"]) == pytest.approx(total(rows, "locations"))
@@ -255,6 +256,17 @@ def test_equal_counts_alone_do_not_make_parts_of_one_area() -> None:
     rows = [row | {"locations": 10.0, "unserved": 3.0, "served": 7.0} for row in blocks(6)]
     found = run(stored(rows), resolution=8)
     assert np.nansum(columns(found)["locations"]) == pytest.approx(360.0)
+
+
+def test_a_column_that_names_no_area_makes_no_parts_of_those_that_count_alike() -> None:
+    rows = blocks(6)
+    for number, row in enumerate(rows):
+        unserved = float(number % 3)
+        row |= {"locations": 10.0, "unserved": unserved, "served": 10.0 - unserved}
+        row["attributes"] = json.dumps({"housing_units": 10 + number % 3, "state": "09"})
+    found = run(stored(rows), resolution=8)
+    assert np.nansum(columns(found)["locations"]) == pytest.approx(360.0)
+    assert "parts_joined" not in told(found)
 
 
 # The study area
