@@ -218,8 +218,9 @@ def sections(cubes: int) -> Iterator[str]:
         f"Share (%) of cells with a trend at {ALPHA:g} where there is none, with its standard error over "
         f"{cubes} cubes, k=1. Bold: above the level and three standard errors. The lag changes the bins and "
         "not the trend. A law with memory keeps a share of the incidents from bin to bin: it has no trend, "
-        "but is not exchangeable in time either, and no test at these lengths holds its level there; with 24 "
-        "bins or more p comes from permuting blocks of three bins (last column: share of the cubes, %).",
+        "but is not exchangeable in time either, and the level is not held there. With 24 bins or more p "
+        "comes from permuting blocks of three bins where neighbouring bins agree (last column: share of the "
+        "cubes, %).",
         "",
     )
     names = [window for window, _, _ in TREND_DESIGNS]
@@ -230,7 +231,8 @@ def sections(cubes: int) -> Iterator[str]:
         "",
         "A place of radius 2 with up to eight incidents a bin more than the usual 1, 12 bins, no lag, "
         "k=auto. Share of its inner seven cells that have the right name, that have any hot name, and share "
-        f"of all hot cells that lie more than three cells off the place. {scenes} cubes a figure.",
+        "of all hot cells that lie more than three cells off the place. What is diminishing ends with two "
+        f"more than usual, which is often too little to be confirmed in a single bin. {scenes} cubes a figure.",
         "",
     )
     yield from _table(["pattern", "right name", "any hot name", "off the place"], place_rows(scenes))
