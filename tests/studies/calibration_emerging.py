@@ -232,7 +232,8 @@ def sections(cubes: int) -> Iterator[str]:
         "A place of radius 2 with up to eight incidents a bin more than the usual 1, 12 bins, no lag, "
         "k=auto. Share of its inner seven cells that have the right name, that have any hot name, and share "
         "of all hot cells that lie more than three cells off the place. What is diminishing ends with two "
-        f"more than usual, which is often too little to be confirmed in a single bin. {scenes} cubes a figure.",
+        "more than usual, which is often too little to be confirmed in a single bin. "
+        f"{scenes} cubes a figure.",
         "",
     )
     yield from _table(["pattern", "right name", "any hot name", "off the place"], place_rows(scenes))
