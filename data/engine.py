@@ -63,6 +63,21 @@ class CellCounts:
     group: npt.NDArray[np.object_] | None
 
 
+@dataclass(frozen=True)
+class Crowding:
+    """How incidents crowd on single places: for each number of incidents, the places that hold so many.
+
+    A place is a cell of resolution 15 (about a metre). Arrays of equal length, by ascending `count`:
+    `places` is how many there are, `cell` the first of them; times are those of the whole selection.
+    """
+
+    count: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.uint64]
+    first_time: datetime | None
+    last_time: datetime | None
+
+
 def aggregation(
     layer: Layer,
     resolution: int,
@@ -135,6 +150,37 @@ def totals(store: Store, layer: Layer, selection: Selection) -> dict[str, int]:
     )
     found = store.query(str(ibis.to_sql(expression, dialect=store.dialect))).to_pylist()[0]
     return {"rows": layer.n_rows, **{name: int(value or 0) for name, value in found.items()}}
+
+
+def incident_rows(store: Store, layer: Layer, selection: Selection, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of the selected incidents, in their order."""
+    rows = incidents_table(layer.table)
+    chosen = rows.filter(conditions(rows, selection)).order_by("ordinal").select(*columns)
+    return store.query(str(ibis.to_sql(chosen, dialect=store.dialect)))
+
+
+def crowding(store: Store, layer: Layer, selection: Selection) -> Crowding:
+    """Return how the selected incidents crowd on single places, and their first and last time."""
+    rows = incidents_table(layer.table)
+    chosen = rows.filter(conditions(rows, selection))
+    by_place = chosen.group_by("cell15").agg(
+        count=chosen.count(), first_time=chosen.time.min(), last_time=chosen.time.max()
+    )
+    by_count = by_place.group_by("count").agg(
+        places=by_place.count(),
+        cell=by_place.cell15.min(),
+        first_time=by_place.first_time.min(),
+        last_time=by_place.last_time.max(),
+    )
+    table = store.query(str(ibis.to_sql(by_count.order_by("count"), dialect=store.dialect)))
+    times = [[value for value in table[name].to_pylist() if value] for name in ("first_time", "last_time")]
+    return Crowding(
+        count=table["count"].to_numpy().astype(np.int64),
+        places=table["places"].to_numpy().astype(np.int64),
+        cell=table["cell"].to_numpy().view(np.uint64),
+        first_time=min(times[0], default=None),
+        last_time=max(times[1], default=None),
+    )
 
 
 def categories_of(store: Store, layer: Layer, limit: int = 1000) -> list[tuple[str, int]]:

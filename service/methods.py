@@ -9,12 +9,14 @@ from pydantic import ValidationError
 from service.errors import InvalidInputs
 from service.parameters import (
     CellsInputs,
+    ClustersInputs,
     EmergingInputs,
     GapsInputs,
     HotspotInputs,
     Inputs,
     OutliersInputs,
     PriorityInputs,
+    ScanInputs,
     SurveillanceInputs,
 )
 
@@ -59,6 +61,22 @@ METHODS: dict[str, Method] = {
         "How every cell has behaved over time: Gi* of each time bin with an exact permutation p and the false"
         " discovery rate over all cells and bins, Mann-Kendall of its trend, and that one of seventeen"
         " patterns that follows, with its reason.",
+    ),
+    "clusters": Method(
+        ClustersInputs,
+        "1",
+        "Clusters (DBSCAN, HDBSCAN)",
+        "Incidents that lie close together, in metres or in metres and days: DBSCAN or HDBSCAN, the same"
+        " whatever the order of rows. Each cluster with its outline, count, dates and categories; piles on"
+        " one coordinate told, and collapsed on request. Density, not significance.",
+    ),
+    "scan": Method(
+        ScanInputs,
+        "1",
+        "Scan statistic",
+        "The most likely clusters in space and time: disks of cells and windows that hold more cases than"
+        " expected, each with one family-wise p. Space-time permutation without a denominator, discrete"
+        " Poisson with one.",
     ),
     "surveillance": Method(
         SurveillanceInputs,

@@ -92,6 +92,14 @@ def _parsed(value: Any) -> Any:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
+def _as_numbers(value: Any) -> Any:
+    """Take a number or a list of them also as text: `0.01,0.05`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [value]
+    return _parsed(value)
+
+
+_Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Ring = Annotated[int, Field(ge=1, le=10)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -264,6 +272,133 @@ class EmergingInputs(IncidentInputs):
 
     significant: bool = False
     """Return only cells with a pattern."""
+
+
+class ClustersInputs(LayerInputs):
+    """Inputs of `clusters`."""
+
+    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "roads": ("roads",)}
+
+    datetime: str | None = None
+    """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
+
+    category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Categories to select; a value ending in || stands for all below it."""
+
+    bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
+    """west, south, east, north in degrees: selects incidents."""
+
+    boundary: _Text | None = None
+    """Id of a boundary layer: incidents outside take no part; its polygons name the districts."""
+
+    roads: _Text | None = None
+    """Id of a roads layer: streets that name the clusters."""
+
+    algorithm: Literal["dbscan", "hdbscan"] = "dbscan"
+    """dbscan: one density for all, that of eps_m and min_samples; hdbscan: those that persist over many."""
+
+    eps_m: float = Field(default=200.0, gt=0, le=100_000, allow_inf_nan=False)
+    """Metres within which incidents are neighbours; for hdbscan the metres that eps_days count like."""
+
+    eps_days: float | None = Field(default=None, gt=0, le=36_525, allow_inf_nan=False)
+    """Days within which incidents must lie as well to be neighbours; without them time plays no part."""
+
+    min_samples: int = Field(default=10, ge=2, le=1_000_000)
+    """Fewest incidents of a neighbourhood, its own included (hdbscan: and of a cluster)."""
+
+    collapse_piles: bool = False
+    """Whether many incidents on one coordinate count as one; see `piles` in the diagnostics."""
+
+    @field_validator("datetime")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_datetime(text)
+        return text
+
+
+class ForecastInputs(IncidentInputs):
+    """Inputs of `forecast`."""
+
+    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "population": ("population",)}
+
+    population: _Text | None = None
+    """Id of a population layer: its cells are the study area; the forecast itself needs no people."""
+
+    bin: _Text = "P7D"
+    """Length of a period as an ISO 8601 duration: P7D, PT12H, or calendar months and years (P1M)."""
+
+    align: _Text = "end"
+    """end: the last period ends with the data; start: the first begins with them; or a local time at which
+    a period begins. Parts of periods are left out."""
+
+    area_share: Annotated[list[_Share], BeforeValidator(_as_numbers)] = Field(
+        default=[0.01, 0.05], min_length=1
+    )
+    """Shares of the study area at which PAI, PEI and RRI are told."""
+
+    backtest: int = Field(default=12, ge=3, le=104)
+    """Latest periods that are forecast from what was before each, to choose a model and tell its worth."""
+
+    model: Literal["auto", "last-period", "smoothed", "learned"] = "auto"
+    """Which model forecasts; auto: the one with the smallest deviance in the back-test."""
+
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Seed of the learned model."""
+
+    output: Literal["cells", "backtest"] = "cells"
+    """The forecast of every cell, or the hit rates of every model, area share and period."""
+
+
+class ScanInputs(IncidentInputs):
+    """Inputs of `scan`."""
+
+    LAYER_KINDS = {
+        "layer": ("incidents",),
+        "boundary": ("boundary",),
+        "population": ("population",),
+        "roads": ("roads",),
+    }
+
+    bin: _Text = "P7D"
+    """Length of a time bin as an ISO 8601 duration; none: a purely spatial scan, which needs a population."""
+
+    align: _Text = "end"
+    """end: the last bin ends with the period; start: the first begins with it; or a local time at which a bin
+    begins. Parts of bins are left out."""
+
+    mode: Literal["prospective", "retrospective"] = "prospective"
+    """Windows that end now, or all windows."""
+
+    max_radius: int = Field(default=10, ge=0, le=10)
+    """Steps of the largest disk."""
+
+    max_duration: _Text | None = None
+    """Longest window as an ISO 8601 duration; at most, and by default, half the period."""
+
+    null_model: Literal["poisson", "negative-binomial"] = "poisson"
+    """With a population: cells of equal risk, or of risks that differ as those of ordinary cells do."""
+
+    fold: bool = True
+    """Whether cases at one place in one bin count once: several records of one event are no cluster."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """Family-wise level at which a cluster is called significant."""
+
+    simulations: int = Field(default=999, ge=99, le=99_999)
+    """Simulated maps."""
+
+    max_clusters: int = Field(default=20, ge=1, le=200)
+    """Most clusters to tell, the most likely first."""
+
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Seed of the simulated maps."""
+
+    roads: _Text | None = None
+    """Id of a roads layer: streets that name the clusters."""
+
+    significant: bool = False
+    """Return only clusters whose p is at or below alpha."""
 
 
 class CellsInputs(IncidentInputs):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,6 @@ import shapely
 
 from data.store import Layer, Store
 from service.layer_kinds import layer_of_kind
-from service.parameters import HotspotInputs
 
 #: Streets in a name; more would be a list, not a name.
 MAX_STREETS = 2
@@ -35,6 +35,18 @@ _NO_STREET = frozenset(
 )
 
 
+class NamingInputs(Protocol):
+    """Inputs that may name a roads layer and a boundary layer."""
+
+    @property
+    def roads(self) -> str | None:
+        """Id of the roads layer."""
+
+    @property
+    def boundary(self) -> str | None:
+        """Id of the boundary layer."""
+
+
 @dataclass(frozen=True)
 class Places:
     """A name and a district for each area; None where neither is known."""
@@ -46,7 +58,7 @@ class Places:
 def named_places(
     store: Store,
     layer: Layer,
-    inputs: HotspotInputs,
+    inputs: NamingInputs,
     shapes: npt.NDArray[np.object_],
     streets: list[list[str]],
 ) -> Places:

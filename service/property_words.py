@@ -42,6 +42,16 @@ PROPERTY_WORDS = {
 
 #: Where a property means something else, or something of its own, in the findings of one method.
 METHOD_WORDS: dict[str, dict[str, str]] = {
+    "clusters": {
+        "label": "1 is the cluster that holds the most incidents.",
+        "name": "Commonest streets, or the longest named roads inside, where known.",
+        "count": "Incidents of the cluster.",
+        "n_places": "Distinct coordinates of its incidents.",
+        "area_km2": "Area of the outline, which reaches 30 m beyond the incidents.",
+        "density_km2": "Incidents per square kilometre of the outline.",
+        "pile_share": "Share of the incidents that lie on piles: many on one coordinate.",
+        "entered": "Incidents as they entered: where piles are collapsed, each of them counts once.",
+    },
     "gaps": {
         "area": "Id of the source area; of a cell, the coarser area whose verdict it inherits.",
         "name": "The area's name, where it has one.",
@@ -118,6 +128,21 @@ METHOD_WORDS: dict[str, dict[str, str]] = {
         "share_cold": "Share of the bins in which the cell is cold.",
         "last_bin": "Class of the last bin, -3 to 3 by q at .01, .05 and .10.",
         "bins": "Class of every bin, the earliest first.",
+    },
+    "scan": {
+        "rank": "1 is the most likely cluster.",
+        "count": "Cases in the disk during the window, after folding.",
+        "expected": "Cases to be expected there and then.",
+        "relative_risk": "Rate inside over rate outside; null where no case lies outside.",
+        "llr": "Log-likelihood ratio.",
+        "p": "Family-wise p: how often the best cluster of a map without any scores as much.",
+        "p_source": "monte-carlo, or gumbel below what the simulated maps can resolve.",
+        "significant": "Whether p is at or below alpha.",
+        "recurrence_days": "Days between analyses over p: how long one waits for such a signal by chance.",
+        "window_start": "First instant of the window.",
+        "window_end": "Last instant of the window.",
+        "radius_cells": "Steps from the center to the rim of the disk.",
+        "center": "Cell in the middle of the disk.",
     },
     "priority": {
         "score": "Combined evidence, 0-100; by chance 50 comes in one place of 1,000, 75 in one of 10⁶.",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from data.store import Store
 from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
+from service.analyses.clusters import cluster_findings
 from service.analyses.emerging import emerging_findings
 from service.analyses.findings import Findings, Progress
 from service.analyses.gaps import gaps_findings
@@ -12,6 +13,7 @@ from service.analyses.hotspots import hotspot_findings
 from service.analyses.outliers import outlier_findings
 from service.analyses.priority import priority_findings
 from service.analyses.provenance import layers_of
+from service.analyses.scan import scan_findings
 from service.analyses.surveillance import surveillance_findings
 from service.parameters import Inputs
 
@@ -20,6 +22,8 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "cells": cells_findings,
     "outliers": outlier_findings,
     "emerging": emerging_findings,
+    "clusters": cluster_findings,
+    "scan": scan_findings,
     "surveillance": surveillance_findings,
     "gaps": gaps_findings,
     "priority": priority_findings,
