@@ -10,6 +10,7 @@ import shapely
 
 from data.engine import Selection, categories_of, cell_counts, totals
 from data.store import Layer, Store
+from service.analyses.carried import crowding_diagnostics
 from service.layer_kinds import layer_of_kind
 from service.parameters import IncidentInputs, instants
 from service.population import population_area
@@ -42,6 +43,8 @@ def gridded(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) 
     area = study_area(store, [layer], inputs, max_cells)
     counted = counted_into(store, layer, area, selection_of(layer, inputs))
     diagnostics = _grid_diagnostics(layer, area, counted)
+    told, notes = crowding_diagnostics(store, layer, area, counted.selection, counted.count)
+    diagnostics |= told | {"notes": [*diagnostics["notes"], *notes]}
     if not counted.found["selected"]:
         diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
     return Grid(area, counted.count, counted.selection, diagnostics)

@@ -14,6 +14,7 @@ from data.store import Layer, Store
 from models.areas import Areas, areas
 from models.hotspots import Hotspots
 from models.rates import empirical_bayes
+from service.analyses.carried import advice_on_resolution
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import Grid, gridded, rate_of
 from service.analyses.provenance import emberline_member, timestamp
@@ -57,7 +58,21 @@ def hotspot_findings(
         phi=0.0 if people is None or found.p_method == "binomial" else found.diagnostics["phi"],
     )
     changes = changes_of(inputs, grid.area, max_cells)
-    told = {**grid.diagnostics, **found.diagnostics, "stability": told_of(changes)}
+    advice = advice_on_resolution(
+        store,
+        layer,
+        inputs,
+        grid.area,
+        grid.selection,
+        p_method=found.p_method,
+        phi=found.diagnostics.get("phi"),
+    )
+    told = {
+        **grid.diagnostics,
+        **found.diagnostics,
+        "resolution_advice": advice,
+        "stability": told_of(changes),
+    }
     emberline = emberline_member("hotspots", store, inputs, told)
     progress(f"drawing {only or 'cells and areas'}")
 
