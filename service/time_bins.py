@@ -6,7 +6,8 @@ whole bins are kept, for a part of one would look like a quiet period.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,6 +49,31 @@ class Bins:
 
     def __len__(self) -> int:
         return len(self.edges) - 1
+
+    @property
+    def origin(self) -> datetime:
+        """Local start of the first bin."""
+        found: datetime = self.edges[0].astype("datetime64[s]").astype(datetime)
+        return found
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether times decide the bin; not so where one bin holds everything."""
+        return self.unit > timedelta(0)
+
+    def number_of(self, unit_number: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Return the bin of rows that lie so many units after the origin; -1 where they lie in none."""
+        number = np.asarray(unit_number, dtype=np.float64)
+        timed = ~np.isnan(number)
+        at = self.edges[0] + np.where(timed, number, 0).astype(np.int64) * _seconds(self.unit)
+        t = np.searchsorted(self.edges, at, side="right") - 1
+        found: npt.NDArray[np.int64] = np.where(timed & (t >= 0) & (t < len(self)), t, -1).astype(np.int64)
+        return found
+
+    def instant(self, edge: int, zone: ZoneInfo) -> np.datetime64:
+        """Return an edge in UTC."""
+        local = self.edges[edge].astype("datetime64[s]").astype(datetime).replace(tzinfo=zone)
+        return np.datetime64(local.astimezone(UTC).replace(tzinfo=None), "us")
 
     @property
     def starts(self) -> list[str]:
@@ -122,6 +148,14 @@ def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end"
     return Bins(whole, unit, dropped)
 
 
+def one_bin_of(layer: Layer, selection: Selection) -> Bins:
+    """Return the whole period as one bin, for a question that asks of no time."""
+    if layer.first_time is None and selection.start is None:
+        edges = np.array(["1970-01-01", "1970-01-02"], dtype="datetime64[s]")
+        return Bins(edges, timedelta(0), [])
+    return Bins(np.array(_period(layer, selection, Width(fixed=_DAY))), timedelta(0), [])
+
+
 def counted_by_bin(
     store: Store, layer: Layer, area: StudyArea, selection: Selection, bins: Bins
 ) -> BinnedCounts:
@@ -134,16 +168,12 @@ def counted_by_bin(
         )
     found = totals(store, layer, selection)
     measure = "weight" if found.pop("fractional_weight") > 0 else "count"
-    origin = bins.edges[0].astype("datetime64[s]").astype(datetime)
     rows = cell_counts(
-        store, layer, area.resolution, selection, measures=(measure,), bins=TimeBins(origin, bins.unit)
+        store, layer, area.resolution, selection, measures=(measure,), bins=TimeBins(bins.origin, bins.unit)
     )
     values = whole_numbers(rows.weight) if rows.weight is not None else rows.count
-    number = np.asarray(rows.bin, dtype=np.float64)
-    timed = ~np.isnan(number)
-    at = bins.edges[0] + (np.where(timed, number, 0).astype(np.int64) * _seconds(bins.unit))
-    t = np.searchsorted(bins.edges, at, side="right") - 1
-    in_bins = timed & (t >= 0) & (t < len(bins))
+    t = bins.number_of(np.zeros(0) if rows.bin is None else rows.bin)
+    in_bins = t >= 0
     place = np.minimum(np.searchsorted(area.cells, rows.cell), len(area.cells) - 1)
     in_area = area.cells[place] == rows.cell
     keep = in_bins & in_area
