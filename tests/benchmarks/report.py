@@ -16,6 +16,7 @@ PARTS = {
     "bench_scan": "Scan and near repeats",
     "bench_items": "Items over HTTP",
     "bench_interpolate": "Polygons to cells",
+    "bench_cells": "The joined cells table",
     "bench_priority": "Priority",
 }
 PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "tobler", "fastapi", "uvicorn")
