@@ -6,6 +6,8 @@ from service.catalog import CollectionInfo
 from service.formats import ITEM_FORMATS
 from service.links import (
     GEOJSON,
+    HTML,
+    JSON,
     REL_QUERYABLES,
     REL_SCHEMA,
     SCHEMA,
@@ -128,4 +130,17 @@ def _links_onward(base: str, info: CollectionInfo) -> list[Link]:
         link(f"{here}/queryables", REL_QUERYABLES, SCHEMA, "What can be filtered by"),
         link(f"{here}/schema", REL_SCHEMA, SCHEMA, "Properties"),
         link(f"{here}/schema/feature", "describedby", SCHEMA, "Schema of a feature"),
+        *_links_to_method(base, info),
+    ]
+
+
+def _links_to_method(base: str, info: CollectionInfo) -> list[Link]:
+    """Return links to what the register says of the method; after the schema, which clients take first."""
+    if info.method is None:
+        return []
+    href = path_to(base, "methods", info.method)
+    title = f"How it was found, and its limits: {info.method}"
+    return [
+        link(href, "describedby", JSON, title),
+        link(with_query(href, {"f": "html"}), "describedby", HTML, title),
     ]

@@ -72,6 +72,12 @@ def anchor(text: str, href: str) -> Markup:
     return Markup(f'<a href="{escape(href)}">{escape(text)}</a>')
 
 
+def items(texts: Iterable[str]) -> Markup:
+    """Return sentences as a list, nothing for none."""
+    rows = "".join(f"<li>{cell(text)}</li>" for text in texts)
+    return Markup(f"<ul>{rows}</ul>" if rows else "")
+
+
 def definitions(values: Mapping[str, Any]) -> Markup:
     """Return names with their values."""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{cell(value)}</dd>" for name, value in values.items())

@@ -20,6 +20,7 @@ from service.parameters import (
     SurveillanceInputs,
 )
 
+from service.register.entries import ENTRIES
 
 @dataclass(frozen=True)
 class Method:
@@ -133,7 +134,7 @@ def inputs_of(method: str, given: Mapping[str, Any]) -> Inputs:
 
 
 def method_descriptions() -> list[dict[str, Any]]:
-    """Return every method as a process description."""
+    """Return every method as a process description, with its entry in the register."""
     return [
         {
             "id": name,
@@ -151,11 +152,37 @@ def _inputs(method: Method) -> dict[str, Any]:
     schema = method.inputs.model_json_schema()
     needed = set(schema.get("required", []))
     return {
+            "register": register_of(name),
         name: {
             "title": name,
             "description": part.get("description", ""),
             "schema": {key: value for key, value in part.items() if key not in ("title", "description")},
             "minOccurs": int(name in needed),
+def register_of(name: str) -> dict[str, Any]:
+    """Return what the register says of a method, with the data that its inputs name."""
+    schema = METHODS[name].inputs
+    fields = schema.model_fields
+    sources = [
+        {
+            "input": role,
+            "kinds": list(kinds),
+            "required": fields[role].is_required(),
+            "description": fields[role].description or "",
+        }
+        for role, kinds in schema.LAYER_KINDS.items()
+    ]
+    sources += [
+        {
+            "input": role,
+            "kinds": ["analysis"],
+            "required": fields[role].is_required(),
+            "description": fields[role].description or "",
+        }
+        for role in schema.ANALYSIS_FIELDS
+    ]
+    return ENTRIES[name].told() | {"data_sources": sources}
+
+
             "maxOccurs": 1,
         }
         for name, part in schema["properties"].items()

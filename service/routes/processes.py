@@ -1,6 +1,6 @@
 """Methods as OGC processes: listed, described, run; and saved analyses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -13,6 +13,7 @@ from service.documents import answer
 from service.encode import json_bytes
 from service.errors import InvalidParameter, ProcessNotFound
 from service.links import GEOJSON, HTML, JSON, REL_EXECUTE, REL_PROCESSES, Link, base_url, link, path_to
+from service.method_pages import method_page, register_page
 from service.query import EVERYWHERE, known, parse_limit
 from service.routing import reads, same_origin
 from service.schemas import AnalysisDefinition, ExecuteRequest
@@ -47,7 +48,11 @@ def process(request: Request) -> Response:
     def make(links: list[Link]) -> dict[str, Any]:
         described = _summary(base, method) | {name: method.get(name, {}) for name in ("inputs", "outputs")}
         execute = link(path_to(base, "processes", method["id"], "execution"), REL_EXECUTE, JSON, "Run it")
-        return described | {"links": [*links, execute, link(f"{base}/processes", REL_PROCESSES, JSON)]}
+        entry = link(
+            path_to(base, "methods", method["id"]), "describedby", JSON, "What it is for; its limits"
+        )
+        onward = [execute, entry, link(f"{base}/processes", REL_PROCESSES, JSON)]
+        return described | {"links": [*links, *onward]}
 
     return answer(
         request,
@@ -79,20 +84,28 @@ def execute(request: Request, method: str, body: ExecuteRequest) -> Response:
 
 @reads(router, "/methods")
 def methods(request: Request) -> Response:
-    """List the methods as they describe themselves."""
-    listed = context_of(request).use_cases.methods()
-    return answer(request, lambda links: {"methods": listed, "links": links}, title="Methods")
+    """Show the register of methods: each with what it is for, its limits and who must look at it."""
+    base = base_url(request)
+    listed = [_registered(base, one) for one in context_of(request).use_cases.methods()]
+    return answer(
+        request,
+        lambda links: {"methods": listed, "links": links},
+        title="Register of methods",
+        render=register_page,
+    )
 
 
 @reads(router, "/methods/{method}")
 def method(request: Request) -> Response:
-    """Show one method."""
+    """Show one method of the register."""
     found, base = method_for(request, request.path_params["method"]), base_url(request)
+    used = [one for one in context_of(request).use_cases.analyses() if one.get("method") == found["id"]]
     return answer(
         request,
-        lambda links: dict(found) | {"links": links},
+        lambda links: _registered(base, found, links, used),
         title=str(found.get("title", found["id"])),
         crumbs=[("Methods", f"{base}/methods")],
+        render=method_page,
     )
 
 
@@ -163,6 +176,28 @@ def _summary(base: str, method: Mapping[str, Any]) -> dict[str, Any]:
         "outputTransmission": _TRANSMISSION,
         "links": [link(href, "self", JSON), link(f"{href}?f=html", "alternate", HTML)],
     }
+
+
+def _registered(
+    base: str,
+    method: Mapping[str, Any],
+    links: list[Link] | None = None,
+    analyses: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return a method's entry in the register, with links to its process and to what it has published."""
+    href = path_to(base, "methods", str(method["id"]))
+    own = links or [link(href, "self", JSON), link(f"{href}?f=html", "alternate", HTML)]
+    process = link(
+        path_to(base, "processes", str(method["id"])), "related", JSON, "Inputs, and how to run it"
+    )
+    made = [
+        link(path_to(base, "collections", name), "item", JSON, f"Found by this method: {name}")
+        for one in analyses
+        for name in one.get("collections", [])
+    ]
+    entry = {name: value for name, value in method.items() if name not in ("inputs", "outputs", "register")}
+    told = {"parameters": method.get("inputs", {}), "links": [*own, process, *made]}
+    return entry | dict(method.get("register", {})) | told
 
 
 def _linked(base: str, analysis: Mapping[str, Any], links: list[Link] | None = None) -> dict[str, Any]:

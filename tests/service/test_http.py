@@ -1,6 +1,7 @@
 """What holds for every route: HEAD, OPTIONS, CORS, problems, the unforeseen, proxies, the map page, logs."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_the_root_path_is_in_every_link() -> None:
 def test_the_public_url_is_in_every_link() -> None:
     client = opened(Settings(public_url="https://maps.example/fire/"))
     body = client.get("/collections/cells").json()
-    bases = {one["href"].partition("/collections")[0] for one in body["links"]}
+    bases = {re.split("/collections|/methods", one["href"])[0] for one in body["links"]}
     assert bases == {"https://maps.example/fire"}
 
 

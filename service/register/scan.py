@@ -1,0 +1,77 @@
+"""What the register says of `scan`."""
+
+from service.register.entry import Entry, Measured, Risk
+
+_PAGE = "docs/calibration.md"
+_COMMAND = "python -m tests.studies.calibration_scan --maps 200"
+
+SCAN = Entry(
+    description_short="Finds the disk and time window that stand out most, with one p for the whole cluster.",
+    goal="To notice a cluster while it goes on, or to date and outline one that is over.",
+    impact="An outbreak, a series or a failing asset may be looked for at the place that is named.",
+    methods_and_models=(
+        "All disks up to a radius and all time windows are candidates. The best one is compared with"
+        " the best of"
+        " every simulated map, so that p holds for the search as a whole.",
+        "Without a population dates are permuted over places (space-time permutation); with one the expected"
+        " cases follow the people (discrete Poisson).",
+    ),
+    assumptions=(
+        "Permutation: place and time are independent but for clusters; each case is an event of its own.",
+        "Poisson: risk is the same everywhere but for clusters, or scatters as the fitted dispersion says.",
+    ),
+    known_limitations=(
+        "Clusters are disks; a long street is found in pieces or not.",
+        "The permutation model cannot see a rise that takes place everywhere, nor a place that is"
+        " always high.",
+        "A Gumbel p below what the simulations can reach is uncertain and marked.",
+    ),
+    when_not_to_use=(
+        "On cases entered several times and left so (`fold=false`).",
+        "To rank ordinary places: use `hotspots`.",
+    ),
+    multiple_testing=(
+        "p is family-wise: the chance that any candidate of a map without clusters looks so strong."
+        " Scanning every day is still repeated; `recurrence_days` says how often chance alone would"
+        " come so far."
+    ),
+    source_data="Incidents with a place and a time; optionally people per area, a boundary and roads.",
+    performance=(
+        Measured(
+            "With cases of one event folded, at most 7 % of the maps by batches had a cluster at 5"
+            " %; as they came"
+            " up to all of them had.",
+            _PAGE,
+            _COMMAND,
+            (
+                "| negative binomial 2, by batches, as they come | (94.0) | (100.0) |",
+                "| negative binomial 2, by batches, folded | 7.0 | 4.0 |",
+            ),
+        ),
+        Measured(
+            "Where the risks of cells differ by themselves the plain Poisson model called all of the maps.",
+            _PAGE,
+            _COMMAND,
+            ("| negative binomial 2, risks of cells, φ = 2 | 6.5 | 4.5 | (100.0) | (100.0) |",),
+        ),
+    ),
+    human_intervention="An alarm opens an inquiry; an epidemiologist or analyst reads the cases behind it.",
+    non_discrimination="A cluster names a small area and its people for a time: tell those there"
+    " before the press.",
+    risk_management=(
+        Risk(
+            "Duplicates raise false alarms.", "Cases of one place and bin are folded, and the number is told."
+        ),
+        Risk(
+            "Late reports make the last bin look quiet.",
+            "Choose `datetime` to end where reports are complete.",
+        ),
+    ),
+    monitoring="Each run tells cases, folded ones, candidates, simulations, the null model and its warnings.",
+    references=(
+        "Kulldorff (1997), Communications in Statistics: Theory and Methods 26(6), 1481-1496.",
+        "Kulldorff, Heffernan, Hartman, Assuncao and Mostashari (2005), PLoS Medicine 2(3), e59.",
+    ),
+    source_code=("models/scan.py", "models/scan_null.py", "models/scan_cases.py"),
+    last_review="2026-11-22",
+)
