@@ -80,6 +80,8 @@ class Forecast:
         Dispersion of counts around the expectation: variance μ + φμ².
     coverage : float
         Share of counts in the later half of the back-test within intervals whose φ is from the earlier half.
+    coverage_busy : float
+        The same over cells that expect at least one incident; NaN where there are none.
     half_life, prior : float
         Of the smoothed rate: periods after which a count weighs half; periods that the surroundings weigh.
     backtest : Backtest
@@ -92,6 +94,7 @@ class Forecast:
     model: str
     phi: float
     coverage: float
+    coverage_busy: float
     half_life: float
     prior: float
     backtest: Backtest
@@ -170,6 +173,7 @@ def forecast(
     rng = np.random.default_rng(seed)
     phi = _dispersion(x[:, first:].T, own, rng)
     low, high = _interval(coming[final], phi)
+    coverage, coverage_busy = _coverage(x[:, first:].T, tested.expected_by_choice(), rng)
     return Forecast(
         expected=coming[final],
         low=low,
@@ -177,7 +181,8 @@ def forecast(
         rank=_ranks(coming[final]),
         model=final,
         phi=phi,
-        coverage=_coverage(x[:, first:].T, tested.expected_by_choice(), rng),
+        coverage=coverage,
+        coverage_busy=coverage_busy,
         half_life=rivals.half_life,
         prior=rivals.prior,
         backtest=tested,
@@ -329,9 +334,10 @@ def _interval(expected: Floats, phi: float) -> tuple[Floats, Floats]:
     return law.ppf(tail)[place], law.ppf(1 - tail)[place]
 
 
-def _coverage(actual: Floats, expected: Floats, rng: np.random.Generator) -> float:
+def _coverage(actual: Floats, expected: Floats, rng: np.random.Generator) -> tuple[float, float]:
     half = len(actual) // 2
     phi = _dispersion(actual[:half], expected[:half], rng)
     low, high = _interval(expected[half:].ravel(), phi)
     later = actual[half:].ravel()
-    return float(((later >= low) & (later <= high)).mean())
+    held, busy = (later >= low) & (later <= high), expected[half:].ravel() >= 1
+    return float(held.mean()), float(held[busy].mean()) if busy.any() else np.nan

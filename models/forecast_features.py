@@ -87,6 +87,7 @@ class Trees:
         self._rng = np.random.default_rng(seed)
         self._seen: deque[tuple[NDArray[np.float32], Floats]] = deque(maxlen=self.n_periods)
         self._model: Any = None
+        self._columns: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
     def see(self, features: NDArray[np.float32], counts: Floats) -> None:
         """Keep a period to learn from; some of its cells where there are too many."""
@@ -106,6 +107,8 @@ class Trees:
         if not counts.any():
             self._model = None
             return
+        # A season that nothing is known of cannot be learned from.
+        self._columns = np.flatnonzero(~np.isnan(features).all(axis=0))
         model = HistGradientBoostingRegressor(
             loss="poisson",
             max_iter=80,
@@ -117,7 +120,7 @@ class Trees:
             random_state=self._seed % 2**32,
         )
         with threadpool_limits(limits=1):  # sums of several threads differ in the last bit
-            self._model = model.fit(features, counts)
+            self._model = model.fit(features[:, self._columns], counts)
 
     def predict(self, features: NDArray[np.float32]) -> Floats | None:
         """Return the expected counts; None where nothing was learned."""
@@ -126,4 +129,4 @@ class Trees:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(limits=1):
-            return np.asarray(self._model.predict(features), dtype=np.float64)
+            return np.asarray(self._model.predict(features[:, self._columns]), dtype=np.float64)

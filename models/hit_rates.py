@@ -35,6 +35,8 @@ class HitRates:
     rri : float
         Recapture rate index: share of the incidents in the chosen cells over their share before; 1 where the
         map holds as much as before. NaN without incidents, or where the cells held none before.
+    share_before : float
+        Share of the incidents before that the chosen cells held; NaN where there were none.
     """
 
     n_cells: int
@@ -46,6 +48,7 @@ class HitRates:
     pai: float
     pei: float
     rri: float
+    share_before: float
 
 
 def hit_rates(
@@ -128,6 +131,7 @@ def hit_rates(
         pai=share / (area / total_area),
         pei=min(hits / best, 1.0) if best > 0 else np.nan,
         rri=share / share_before if share_before > 0 else np.nan,
+        share_before=share_before,
     )
 
 

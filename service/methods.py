@@ -11,6 +11,7 @@ from service.parameters import (
     CellsInputs,
     ClustersInputs,
     EmergingInputs,
+    ForecastInputs,
     GapsInputs,
     HotspotInputs,
     Inputs,
@@ -19,8 +20,8 @@ from service.parameters import (
     ScanInputs,
     SurveillanceInputs,
 )
-
 from service.register.entries import ENTRIES
+
 
 @dataclass(frozen=True)
 class Method:
@@ -78,6 +79,14 @@ METHODS: dict[str, Method] = {
         "The most likely clusters in space and time: disks of cells and windows that hold more cases than"
         " expected, each with one family-wise p. Space-time permutation without a denominator, discrete"
         " Poisson with one.",
+    ),
+    "forecast": Method(
+        ForecastInputs,
+        "1",
+        "Forecast of the next period",
+        "Expected incidents of every cell in the next period, with an interval: the last period, a smoothed"
+        " rate and boosted trees, chosen by forecasting the latest periods from what was before each. Always"
+        " with PAI, PEI and RRI of those periods beside the same cells as last period.",
     ),
     "surveillance": Method(
         SurveillanceInputs,
@@ -143,21 +152,12 @@ def method_descriptions() -> list[dict[str, Any]]:
             "version": method.version,
             "inputs": _inputs(method),
             "outputs": _FEATURES,
+            "register": register_of(name),
         }
         for name, method in METHODS.items()
     ]
 
 
-def _inputs(method: Method) -> dict[str, Any]:
-    schema = method.inputs.model_json_schema()
-    needed = set(schema.get("required", []))
-    return {
-            "register": register_of(name),
-        name: {
-            "title": name,
-            "description": part.get("description", ""),
-            "schema": {key: value for key, value in part.items() if key not in ("title", "description")},
-            "minOccurs": int(name in needed),
 def register_of(name: str) -> dict[str, Any]:
     """Return what the register says of a method, with the data that its inputs name."""
     schema = METHODS[name].inputs
@@ -183,6 +183,15 @@ def register_of(name: str) -> dict[str, Any]:
     return ENTRIES[name].told() | {"data_sources": sources}
 
 
+def _inputs(method: Method) -> dict[str, Any]:
+    schema = method.inputs.model_json_schema()
+    needed = set(schema.get("required", []))
+    return {
+        name: {
+            "title": name,
+            "description": part.get("description", ""),
+            "schema": {key: value for key, value in part.items() if key not in ("title", "description")},
+            "minOccurs": int(name in needed),
             "maxOccurs": 1,
         }
         for name, part in schema["properties"].items()

@@ -8,6 +8,7 @@ from service.analyses.cells import cells_findings
 from service.analyses.clusters import cluster_findings
 from service.analyses.emerging import emerging_findings
 from service.analyses.findings import Findings, Progress
+from service.analyses.forecast import forecast_findings
 from service.analyses.gaps import gaps_findings
 from service.analyses.hotspots import hotspot_findings
 from service.analyses.outliers import outlier_findings
@@ -24,6 +25,7 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "emerging": emerging_findings,
     "clusters": cluster_findings,
     "scan": scan_findings,
+    "forecast": forecast_findings,
     "surveillance": surveillance_findings,
     "gaps": gaps_findings,
     "priority": priority_findings,

@@ -79,6 +79,7 @@ def test_the_interval_allows_for_counts_that_vary_more(index: NeighborIndex, siz
     found = forecast(counts, index, model="smoothed")
     assert found.phi == pytest.approx(1 / size, rel=0.25)
     assert 0.88 < found.coverage < 0.97
+    assert found.coverage_busy == found.coverage  # every cell expects 6
     following = rng.negative_binomial(size, size / (size + 6.0), N)
     assert ((following >= found.low) & (following <= found.high)).mean() > 0.86
 
@@ -120,6 +121,12 @@ def test_a_season_is_used_where_there_is_one(index: NeighborIndex) -> None:
     flat = forecast(counts[:, :54], index, season=12, model="learned")  # the sixth is warm, the fifth was not
     assert found.expected.mean() < 0.5
     assert flat.expected.mean() > 0.6
+
+
+def test_a_season_without_a_year_of_history_plays_no_part(index: NeighborIndex) -> None:
+    counts, _ = planted(12)
+    one, other = forecast(counts, index, season=52), forecast(counts, index)
+    assert np.array_equal(one.expected, other.expected)
 
 
 def test_the_last_period_ranks_like_its_counts(index: NeighborIndex) -> None:
