@@ -29,6 +29,8 @@ NOISE = -1
 EARTH_RADIUS_M = 6_371_008.8
 #: HDBSCAN compares every point with every other one: beyond so many points that takes too long.
 MAX_HDBSCAN_POINTS = 50_000
+#: Pairs of neighbours that DBSCAN looks at: with more, `eps_m` is wider than any place.
+MAX_PAIRS = 300_000_000
 
 # Pairs of neighbours that are held at a time, 24 bytes each.
 _PAIRS_AT_ONCE = 2_000_000
@@ -137,8 +139,8 @@ def clusters(
     Raises
     ------
     InvalidParameter
-        If a parameter is out of its range, coordinates or times do not fit, or hdbscan gets more points
-        than it can compare.
+        If a parameter is out of its range, coordinates or times do not fit, or there are more points
+        (hdbscan) or pairs of neighbours (dbscan) than can be compared.
 
     References
     ----------
@@ -272,6 +274,11 @@ class _Reach:
         """Yield each point with each of its neighbours among some; all pairs of a point come together."""
         tree = cKDTree(self._at[among])
         sizes = tree.query_ball_point(self._at, self._radius, return_length=True).astype(np.int64)
+        if (n_pairs := int(sizes.sum())) > MAX_PAIRS:
+            raise InvalidParameter(
+                f"eps_m makes {n_pairs:,} pairs of neighbours of {len(self._at):,} points, {MAX_PAIRS:,} are"
+                " allowed: a smaller eps_m, or fewer incidents by datetime, category or bbox, fits"
+            )
         chunk = np.cumsum(sizes) // _PAIRS_AT_ONCE
         starts = np.flatnonzero(np.diff(chunk, prepend=-1) > 0)
         for first, last in zip(starts, [*starts[1:], len(self._at)], strict=True):

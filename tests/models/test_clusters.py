@@ -196,6 +196,13 @@ def test_hdbscan_says_how_many_points_it_can_take() -> None:
         clusters(lng, np.zeros(n), algorithm="hdbscan", min_samples=5)
 
 
+def test_an_eps_wider_than_any_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PAIRS", 24)
+    assert len(clusters(*line(0, 1, 2, 3), eps_m=5, min_samples=2)) == 1
+    with pytest.raises(InvalidParameter, match="eps_m makes 25 pairs of neighbours of 5 points, 24"):
+        clusters(*line(0, 1, 2, 3, 4), eps_m=5, min_samples=2)
+
+
 # What cannot be answered
 
 
