@@ -49,7 +49,9 @@ TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, s
 
 
 #: Told here as well as in the register, which takes long to load.
-METHOD_NAMES = "hotspots, cells, outliers, clusters, emerging, scan, surveillance, gaps, priority"
+METHOD_NAMES = (
+    "hotspots, cells, outliers, clusters, emerging, scan, near-repeat, forecast, surveillance, gaps, priority"
+)
 
 
 @app.command()

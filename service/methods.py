@@ -15,6 +15,7 @@ from service.parameters import (
     GapsInputs,
     HotspotInputs,
     Inputs,
+    NearRepeatInputs,
     OutliersInputs,
     PriorityInputs,
     ScanInputs,
@@ -79,6 +80,14 @@ METHODS: dict[str, Method] = {
         "The most likely clusters in space and time: disks of cells and windows that hold more cases than"
         " expected, each with one family-wise p. Space-time permutation without a denominator, discrete"
         " Poisson with one.",
+    ),
+    "near-repeat": Method(
+        NearRepeatInputs,
+        "1",
+        "Near repeats (Knox)",
+        "Whether incidents follow one another nearby in place and time more often than chance brings: pairs"
+        " by distance and days apart against what is expected, with p from times permuted over the places."
+        " A table, no map.",
     ),
     "forecast": Method(
         ForecastInputs,

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -101,6 +102,8 @@ def _as_numbers(value: Any) -> Any:
 
 _Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Metres = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+_Days = Annotated[float, Field(ge=0, le=36_525, allow_inf_nan=False)]
 _Ring = Annotated[int, Field(ge=1, le=10)]
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -274,10 +277,10 @@ class EmergingInputs(IncidentInputs):
     """Return only cells with a pattern."""
 
 
-class ClustersInputs(LayerInputs):
-    """Inputs of `clusters`."""
+class PointInputs(LayerInputs):
+    """Inputs of a method that looks at the incidents of one layer one by one."""
 
-    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "roads": ("roads",)}
+    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",)}
 
     datetime: str | None = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
@@ -287,6 +290,22 @@ class ClustersInputs(LayerInputs):
 
     bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
     """west, south, east, north in degrees: selects incidents."""
+
+    boundary: _Text | None = None
+    """Id of a boundary layer: incidents outside take no part."""
+
+    @field_validator("datetime")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_datetime(text)
+        return text
+
+
+class ClustersInputs(PointInputs):
+    """Inputs of `clusters`."""
+
+    LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "roads": ("roads",)}
 
     boundary: _Text | None = None
     """Id of a boundary layer: incidents outside take no part; its polygons name the districts."""
@@ -309,12 +328,32 @@ class ClustersInputs(LayerInputs):
     collapse_piles: bool = False
     """Whether many incidents on one coordinate count as one; see `piles` in the diagnostics."""
 
-    @field_validator("datetime")
+
+class NearRepeatInputs(PointInputs):
+    """Inputs of `near-repeat`."""
+
+    distances_m: Annotated[list[_Metres], BeforeValidator(_as_numbers)] = Field(
+        default=[0.0, 100.0, 200.0, 400.0, 800.0], min_length=1, max_length=20
+    )
+    """Upper limits of the distance bands in metres, ascending; 0 is the band of repeats at the same place."""
+
+    days: Annotated[list[_Days], BeforeValidator(_as_numbers)] = Field(
+        default=[7.0, 14.0, 28.0], min_length=1, max_length=20
+    )
+    """Upper limits of the time bands in days, ascending."""
+
+    simulations: int = Field(default=999, ge=99, le=99_999)
+    """How often the times are permuted over the places."""
+
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Seed of the permutations."""
+
+    @field_validator("distances_m", "days")
     @classmethod
-    def _readable(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_datetime(text)
-        return text
+    def _ascending(cls, limits: list[float]) -> list[float]:
+        if any(one >= other for one, other in pairwise(limits)):
+            raise ValueError(f"ascending limits are needed, got {', '.join(f'{one:g}' for one in limits)}")
+        return limits
 
 
 class ForecastInputs(IncidentInputs):

@@ -52,6 +52,16 @@ METHOD_WORDS: dict[str, dict[str, str]] = {
         "pile_share": "Share of the incidents that lie on piles: many on one coordinate.",
         "entered": "Incidents as they entered: where piles are collapsed, each of them counts once.",
     },
+    "near-repeat": {
+        "distance_from_m": "Lower limit of the distance band in metres, not part of it (of the first: part).",
+        "distance_m": "Upper limit of the distance band in metres; 0 is the same place.",
+        "days_from": "Lower limit of the time band in days, not part of it (of the first: part).",
+        "days": "Upper limit of the time band in days.",
+        "observed": "Pairs of incidents so far and so long apart.",
+        "expected": "Their mean over all ways to deal out the times over the places.",
+        "ratio": "Observed over expected; null where nothing is expected.",
+        "p": "Share of permuted times with as many pairs or more, this band on its own.",
+    },
     "forecast": {
         "expected": "Incidents to be expected in the next period.",
         "low": "Lower end of the interval that holds at least 90 % of the counts.",

@@ -1,58 +1,33 @@
 """`clusters`: incidents that lie close together, in space or in space and time; what they are, and where."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import shapely
 
-from data.engine import Selection, incident_rows, totals
 from data.store import Layer, Store
 from models.clusters import Clusters, clusters
-from models.errors import TooFewObservations
 from models.piles import LEAST_PILE, TIMES_USUAL
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import boundary_outline, whole_numbers
+from service.analyses.gridded import whole_numbers
+from service.analyses.points import Incidents, incidents_of
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
-from service.parameters import ClustersInputs, instants
+from service.parameters import ClustersInputs
 from service.places import named_places, streets_of
 from spatial.hulls import Hull, hull
 
 Indices = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 #: How far a cluster's polygon reaches beyond its incidents.
 HULL_MARGIN_M = 30.0
 
-_COLUMNS = ("lng", "lat", "time", "time_precision", "category", "street", "weight")
 _NO_TEST = "none: density is compared with eps and min_samples, not with chance"
 # A cluster with more than this share of the incidents says more about the parameters than about the place.
 _SWALLOWED = 0.5
 _MOST_TOLD = 5
-
-
-@dataclass(frozen=True)
-class _Incidents:
-    """The incidents that take part, and how many were left out, by reason."""
-
-    rows: pa.Table
-    weight: npt.NDArray[np.float64]
-    measure: str
-    found: dict[str, int]
-    left_out: dict[str, int]
-
-    def column(self, name: str) -> npt.NDArray[Any]:
-        return np.asarray(self.rows[name].to_numpy())
-
-    @property
-    def days(self) -> npt.NDArray[np.float64]:
-        """Times in days since 1970."""
-        times = self.rows["time"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-        return np.asarray(times, dtype=np.float64) / 86_400e6
 
 
 def cluster_findings(
@@ -66,7 +41,8 @@ def cluster_findings(
     """One feature per cluster: how many incidents, since when, of what kind, and the area they take up."""
     layer = incident_layer(store, inputs.layer)
     progress("reading incidents")
-    incidents = _incidents(store, layer, inputs)
+    timed_for = None if inputs.eps_days is None else "eps_days"
+    incidents = incidents_of(store, layer, inputs, timed_for=timed_for)
     progress(f"clustering {len(incidents.rows):,} incidents")
     found = clusters(
         incidents.column("lng"),
@@ -85,40 +61,8 @@ def cluster_findings(
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"clusters": finding})
 
 
-def _incidents(store: Store, layer: Layer, inputs: ClustersInputs) -> _Incidents:
-    """Return the selected incidents that have what is needed: a place inside, a time where it counts."""
-    selection = Selection(*instants(inputs.datetime, layer.timezone), tuple(inputs.category), inputs.bbox)
-    found = totals(store, layer, selection)
-    measure = "weight" if found.pop("fractional_weight") > 0 else "count"
-    rows = incident_rows(store, layer, selection, _COLUMNS)
-    keep, left_out = np.ones(len(rows), dtype=bool), {}
-    if inputs.boundary:
-        outline = boundary_outline(store, inputs.boundary)
-        inside = shapely.intersects_xy(outline, rows["lng"].to_numpy(), rows["lat"].to_numpy())
-        left_out["outside the boundary"] = _count_and_drop(keep, ~inside)
-    if inputs.eps_days is not None:
-        timed = np.asarray(rows["time"].is_valid())
-        if len(rows) and not timed.any():
-            raise TooFewObservations(
-                f"eps_days needs incidents with times, {layer.id!r} has none that is selected"
-            )
-        left_out["without time"] = _count_and_drop(keep, ~timed)
-        coarse = np.isin(rows["time_precision"].fill_null("").to_numpy(), ("month", "year"))
-        left_out["known only to the month or year"] = _count_and_drop(keep, coarse)
-    rows = rows.filter(pa.array(keep))
-    weight = rows["weight"].fill_null(1.0).to_numpy() if measure == "weight" else np.ones(len(rows))
-    return _Incidents(rows, weight, measure, found, {why: n for why, n in left_out.items() if n})
-
-
-def _count_and_drop(keep: Mask, dropped: Mask) -> int:
-    """Drop some of those that are kept; return how many these were."""
-    number = int((keep & dropped).sum())
-    keep &= ~dropped
-    return number
-
-
 def _finding(
-    store: Store, layer: Layer, inputs: ClustersInputs, incidents: _Incidents, found: Clusters
+    store: Store, layer: Layer, inputs: ClustersInputs, incidents: Incidents, found: Clusters
 ) -> Finding:
     hulls = _hulls(incidents, found)
     shapes = np.array([one.geometry for one in hulls], dtype=object)
@@ -146,7 +90,7 @@ def _finding(
     return Finding("", "clusters", fids, shapes, columns, start=first, end=last)
 
 
-def _hulls(incidents: _Incidents, found: Clusters) -> list[Hull]:
+def _hulls(incidents: Incidents, found: Clusters) -> list[Hull]:
     lng, lat = incidents.column("lng"), incidents.column("lat")
     order = np.argsort(found.labels, kind="stable")
     starts = np.searchsorted(found.labels[order], np.arange(len(found) + 1))
@@ -155,7 +99,7 @@ def _hulls(incidents: _Incidents, found: Clusters) -> list[Hull]:
 
 
 def _times(
-    incidents: _Incidents, found: Clusters
+    incidents: Incidents, found: Clusters
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.datetime64]]:
     """Return the first and the last time of each cluster; NaT where none is known."""
     times = incidents.rows["time"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
@@ -168,7 +112,7 @@ def _times(
 
 
 def _commonest(
-    incidents: _Incidents,
+    incidents: Incidents,
     found: Clusters,
     column: str,
     *,
@@ -191,7 +135,7 @@ def _commonest(
 
 
 def _diagnostics(
-    layer: Layer, inputs: ClustersInputs, incidents: _Incidents, found: Clusters
+    layer: Layer, inputs: ClustersInputs, incidents: Incidents, found: Clusters
 ) -> dict[str, Any]:
     total, inside = float(incidents.weight.sum()), float(found.count.sum())
     told = {
@@ -234,7 +178,7 @@ def _piles(found: Clusters, total: float) -> dict[str, Any]:
     }
 
 
-def _notes(inputs: ClustersInputs, incidents: _Incidents, found: Clusters, told: dict[str, Any]) -> list[str]:
+def _notes(inputs: ClustersInputs, incidents: Incidents, found: Clusters, told: dict[str, Any]) -> list[str]:
     """Return what a reader must know, in sentences."""
     notes = ["clusters are no test: where incidents are many, chance alone makes some"]
     if not len(incidents.rows):

@@ -11,6 +11,7 @@ from service.analyses.findings import Findings, Progress
 from service.analyses.forecast import forecast_findings
 from service.analyses.gaps import gaps_findings
 from service.analyses.hotspots import hotspot_findings
+from service.analyses.near_repeat import near_repeat_findings
 from service.analyses.outliers import outlier_findings
 from service.analyses.priority import priority_findings
 from service.analyses.provenance import layers_of
@@ -25,6 +26,7 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "emerging": emerging_findings,
     "clusters": cluster_findings,
     "scan": scan_findings,
+    "near-repeat": near_repeat_findings,
     "forecast": forecast_findings,
     "surveillance": surveillance_findings,
     "gaps": gaps_findings,

@@ -7,6 +7,7 @@ from service.register.entry import Entry
 from service.register.forecast import FORECAST
 from service.register.gaps import GAPS
 from service.register.hotspots import HOTSPOTS
+from service.register.near_repeat import NEAR_REPEAT
 from service.register.outliers import OUTLIERS
 from service.register.priority import PRIORITY
 from service.register.scan import SCAN
@@ -19,6 +20,7 @@ ENTRIES: dict[str, Entry] = {
     "emerging": EMERGING,
     "clusters": CLUSTERS,
     "scan": SCAN,
+    "near-repeat": NEAR_REPEAT,
     "forecast": FORECAST,
     "surveillance": SURVEILLANCE,
     "gaps": GAPS,
