@@ -1,6 +1,7 @@
 """`clusters` from a layer or a file to a published collection, and what the reader is told."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ def piled() -> list[Row]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> DuckDBStore:
-    return filled_store(None, tmp_path, piled())
+def store(tmp_path: Path) -> Iterator[DuckDBStore]:
+    filled = filled_store(None, tmp_path, piled())
+    yield filled
+    filled.close()
 
 
 def run(store: DuckDBStore, **inputs: Any) -> Findings:

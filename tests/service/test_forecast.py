@@ -1,5 +1,6 @@
 """`forecast` from a layer or a file to published collections, with its hit rates."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ CONTRACT = ("h3", "expected", "low", "high", "rank")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDBStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBStore]:
     """Sixteen weeks of calls, a quarter of them at one place all along."""
-    return filled_store(None, tmp_path_factory.mktemp("forecast"), sixteen_weeks())
+    filled = filled_store(None, tmp_path_factory.mktemp("forecast"), sixteen_weeks())
+    yield filled
+    filled.close()
 
 
 def sixteen_weeks() -> list[Row]:
