@@ -16,7 +16,7 @@ from data.store import Store
 from models.gaps import Gaps, gaps, share_eb
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.provenance import emberline_member, timestamp
-from service.coverage_grid import (
+from service.coverage.cells import (
     COARSER,
     NOWHERE,
     SUPPORT_WORDS,
@@ -27,7 +27,7 @@ from service.coverage_grid import (
     laid,
     main_cells,
 )
-from service.coverage_sources import Sources, coverage_sources
+from service.coverage.sources import Sources, coverage_sources
 from service.parameters import GapsInputs
 from spatial.contiguity import Contiguity, contiguity
 from spatial.grid import boundaries, hex_strings, resolutions

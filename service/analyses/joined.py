@@ -10,8 +10,8 @@ import shapely
 from data.store import Store
 from service.analyses.findings import Progress
 from service.analyses.surveillance import surveillance_findings
-from service.coverage_grid import SUPPORT_WORDS, cell_amounts, grid_diagnostics, laid
-from service.coverage_sources import coverage_sources
+from service.coverage.cells import SUPPORT_WORDS, cell_amounts, grid_diagnostics, laid
+from service.coverage.sources import coverage_sources
 from service.parameters import CellsInputs, GapsInputs, SurveillanceInputs
 from spatial.grid import Cells
 from spatial.overlaps import overlaps

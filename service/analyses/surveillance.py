@@ -15,10 +15,18 @@ from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import layer_of_kind
 from service.parameters import SurveillanceInputs, instants
-from service.sample_panel import Panel, panel_of
-from service.sample_series import LOAD_UNITS, Measures, SampleRows, measures, or_none, sample_rows, spelled
-from service.series_states import States, states
-from service.sewersheds import named_some
+from service.wastewater.sample_panel import Panel, panel_of
+from service.wastewater.sample_series import (
+    LOAD_UNITS,
+    Measures,
+    SampleRows,
+    measures,
+    or_none,
+    sample_rows,
+    spelled,
+)
+from service.wastewater.series_states import States, states
+from service.wastewater.sewersheds import named_some
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

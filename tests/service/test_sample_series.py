@@ -10,7 +10,7 @@ import pytest
 from data.duckdb_store import DuckDBStore
 from data.engine import Selection
 from service.ingesting import IngestOrder, ingest_file
-from service.sample_series import Measures, SampleRows, measures, sample_rows
+from service.wastewater.sample_series import Measures, SampleRows, measures, sample_rows
 
 HEAD = "id,site,date,analyte,value,unit,flow,flow_unit,population,quality\n"
 

@@ -7,7 +7,7 @@ import pytest
 
 from data.duckdb_store import DuckDBStore
 from service.ingesting import IngestOrder, ingest_file
-from service.sewersheds import Joined, joined_sewersheds
+from service.wastewater.sewersheds import Joined, joined_sewersheds
 from tests.service.made_samples import write_sewersheds
 
 

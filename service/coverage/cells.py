@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 
 from data.store import Store
 from service.analyses.gridded import boundary_outline
-from service.coverage_sources import Sources
-from service.denominators import in_cells, locations_of
+from service.coverage.denominators import in_cells, locations_of
+from service.coverage.sources import Sources
 from service.parameters import GapsInputs
 from spatial.allocation import Allocation, allocation, cells_touched
 from spatial.errors import EmptyStudyArea

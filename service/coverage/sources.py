@@ -16,8 +16,8 @@ import shapely
 
 from data.store import Store
 from models.errors import DegenerateInput, InvalidParameter
-from service.area_codes import named_areas
-from service.denominators import Locations, in_areas, in_cells, locations_of
+from service.coverage.area_codes import named_areas
+from service.coverage.denominators import Locations, in_areas, in_cells, locations_of
 from service.parameters import GapsInputs
 from spatial.grid import boundaries, children, hex_strings, parents, resolutions
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from data.store import Store
 from service.parameters import SurveillanceInputs
-from service.sample_series import SampleRows, spelled
-from service.sewersheds import Sewersheds, joined_sewersheds
+from service.wastewater.sample_series import SampleRows, spelled
+from service.wastewater.sewersheds import Sewersheds, joined_sewersheds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

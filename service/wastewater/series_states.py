@@ -12,8 +12,8 @@ from models.significance import benjamini_hochberg
 from models.staleness import is_stale, longest_silence_days, newest_day, usual_interval_days
 from models.surveillance import Surveillance, surveillance
 from service.parameters import SurveillanceInputs
-from service.sample_panel import Panel
-from service.sample_series import Measures, SampleRows, or_none
+from service.wastewater.sample_panel import Panel
+from service.wastewater.sample_series import Measures, SampleRows, or_none
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Rows of samples as series on their sewersheds: what `surveillance` judges."""
