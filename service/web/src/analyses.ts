@@ -1,9 +1,14 @@
 // Which collections make an analysis, and what a loaded one carries.
 
 import type { Collection, Feature, Items } from './api.ts';
+import { emergingPlaces } from './emerging.ts';
+import { forecastCells, forecastPlaces } from './forecast.ts';
 import { gapPlaces } from './gaps.ts';
+import { outlierPlaces } from './outliers.ts';
 import { priorityPlaces } from './priority.ts';
+import { densityClusters } from './density.ts';
 import { isObject, numberOf, objectOf, textOf, type Properties } from './properties.ts';
+import { scanClusters } from './scan.ts';
 import { sewersheds } from './surveillance.ts';
 
 export interface Analysis {
@@ -50,12 +55,19 @@ export interface Surroundings {
 }
 
 /** What the page can draw. */
-export const METHODS = ['hotspots', 'surveillance', 'gaps', 'priority'] as const;
+export const METHODS = [
+  'hotspots', 'emerging', 'outliers', 'scan', 'clusters', 'forecast', 'surveillance', 'gaps', 'priority',
+] as const;
 export type Method = (typeof METHODS)[number];
 
 /** The collection beside an analysis' own that the page reads as well. */
 export const BESIDE: Readonly<Record<Method, string | null>> = {
   hotspots: '.cells',
+  emerging: null,
+  outliers: null,
+  scan: null,
+  clusters: null,
+  forecast: null,
   surveillance: null,
   gaps: null,
   priority: null,
@@ -68,7 +80,7 @@ export function drawableAnalyses(collections: Collection[]): Analysis[] {
   const ids = new Set(collections.map((collection) => collection.id));
   return collections.flatMap((collection) => {
     const method = methodOf(collection, ids);
-    const isPart = /\.(cells|areas|series)$/.test(collection.id) && ids.has(collection.id.replace(/\.[a-z]+$/, ''));
+    const isPart = /\.(cells|areas|series|backtest)$/.test(collection.id) && ids.has(collection.id.replace(/\.[a-z]+$/, ''));
     if (method === null || isPart) return [];
     return [{
       id: collection.id,
@@ -106,6 +118,14 @@ export function findingsFrom(method: Method, own: Items, beside: Items): Finding
 function partsOf(method: Method, own: Feature[], beside: Feature[]): { areas: Feature[]; cells: Feature[] } {
   switch (method) {
     case 'hotspots': return { areas: byRank(own), cells: beside };
+    case 'emerging': return { areas: emergingPlaces(own), cells: own };
+    case 'outliers': return { areas: outlierPlaces(own), cells: own };
+    case 'scan': return scanClusters(own);
+    case 'clusters': return densityClusters(own);
+    case 'forecast': {
+      const cells = forecastCells(own);
+      return { areas: forecastPlaces(cells), cells };
+    }
     case 'surveillance': return sewersheds(own);
     case 'gaps': return { areas: gapPlaces(own), cells: own };
     case 'priority': return { areas: priorityPlaces(own), cells: own };

@@ -15,20 +15,71 @@ export const GROUP_NAMES: Readonly<Record<Method, Readonly<Record<Group, string>
   surveillance: { hot: 'In alarm', cold: 'Low', none: 'No alarm', untested: 'Not known' },
   gaps: { hot: 'More unserved', cold: 'Fewer unserved', none: 'No clear difference', untested: 'Not tested' },
   priority: { hot: 'Significant in a layer', cold: '', none: 'Significant in none', untested: 'No evidence' },
+  emerging: { hot: 'Hot now', cold: 'Cold now', none: 'No pattern', untested: 'Former or not tested' },
+  outliers: { hot: 'High cells', cold: 'Low cells', none: 'No clear difference', untested: 'Not tested' },
+  scan: { hot: 'Significant', cold: '', none: 'Not significant', untested: 'Not tested' },
+  clusters: { hot: 'Clusters', cold: '', none: '', untested: '' },
+  forecast: { hot: 'First 5 % of cells', cold: '', none: 'All others', untested: 'No forecast' },
 };
+
+/** The colour step of what is classed otherwise than by q and side; undefined for all else. */
+function ownBin(properties: Properties): Bin | undefined {
+  if ('score' in properties) return scoreBin(numberOf(properties, 'score'));
+  if ('pattern' in properties) return patternBin(properties);
+  if ('quadrant' in properties) return quadrantBin(properties);
+  if ('llr' in properties) return clusterBin(properties);
+  if ('pile_share' in properties) return 2;
+  if ('rank_share' in properties) return rankBin(numberOf(properties, 'rank_share'));
+  return undefined;
+}
+
+/** By the short label of the pattern, on the side of its name; what is over has no step of its own. */
+function patternBin(properties: Properties): Bin {
+  const steps: Readonly<Record<string, number>> = { emerging: 3, persistent: 2, intermittent: 1 };
+  const short = textOf(properties, 'short');
+  if (short === 'former' || (textOf(properties, 'reason') ?? '').startsWith('No answer')) return null;
+  const sign = (textOf(properties, 'pattern') ?? '').endsWith('cold spot') ? -1 : 1;
+  const step = steps[short ?? ''] ?? 0;
+  return (step === 0 ? 0 : sign * step) as Bin;
+}
+
+function quadrantBin(properties: Properties): Bin {
+  if (numberOf(properties, 'q') === null) return null;
+  const steps: Readonly<Record<string, Bin>> = { HH: 2, HL: 3, LL: -2, LH: -3 };
+  return steps[textOf(properties, 'class') ?? ''] ?? 0;
+}
+
+function clusterBin(properties: Properties): Bin {
+  const p = numberOf(properties, 'p');
+  return p === null ? null : strengthOf(p) as Bin;
+}
+
+function rankBin(share: number | null): Bin {
+  if (share === null) return null;
+  return share <= 0.01 ? 3 : share <= 0.05 ? 2 : share <= 0.2 ? 1 : 0;
+}
+
+function ownGroup(properties: Properties, bin: Bin): Group {
+  if ('llr' in properties) return properties['significant'] === true ? 'hot' : bin === null ? 'untested' : 'none';
+  if ('rank_share' in properties) return bin === null ? 'untested' : bin >= 2 ? 'hot' : 'none';
+  return bin === null ? 'untested' : bin > 0 ? 'hot' : bin < 0 ? 'cold' : 'none';
+}
 
 export function groupOf(properties: Properties): Group {
   if ('score' in properties) {
     if (numberOf(properties, 'score') === null) return 'untested';
     return (numberOf(properties, 'agreement') ?? 0) > 0 ? 'hot' : 'none';
   }
+  const own = ownBin(properties);
+  if (own !== undefined) return ownGroup(properties, own);
   if (numberOf(properties, 'q') === null) return 'untested';
   const found = textOf(properties, 'class');
   return found === 'hot' || found === 'cold' ? found : 'none';
 }
 
 export function binOf(properties: Properties): Bin {
-  if ('score' in properties) return scoreBin(numberOf(properties, 'score'));
+  const own = ownBin(properties);
+  if (own !== undefined) return own;
   const q = numberOf(properties, 'q');
   if (q === null) return null;
   const bin = Math.round(numberOf(properties, 'gi_bin') ?? signOf(properties) * strengthOf(q));
@@ -110,7 +161,7 @@ export interface LegendPart {
   rows: LegendRow[];
 }
 
-const HEADINGS: Readonly<Record<Exclude<Method, 'priority'>, Readonly<{ hot: string; cold: string }>>> = {
+const HEADINGS: Readonly<Record<'hotspots' | 'surveillance' | 'gaps', Readonly<{ hot: string; cold: string }>>> = {
   hotspots: { hot: 'More incidents than expected', cold: 'Fewer incidents than expected' },
   surveillance: { hot: 'Above its own past', cold: 'Below its own past' },
   gaps: { hot: 'More unserved than elsewhere', cold: 'Fewer unserved than elsewhere' },
@@ -118,7 +169,18 @@ const HEADINGS: Readonly<Record<Exclude<Method, 'priority'>, Readonly<{ hot: str
 
 /** The legend: cold rows only where the analysis looked for them. */
 export function legendParts(side: string, method: Method = 'hotspots'): LegendPart[] {
-  if (method === 'priority') return SCORES;
+  switch (method) {
+    case 'priority': return SCORES;
+    case 'emerging': return patternParts(side);
+    case 'outliers': return QUADRANTS;
+    case 'scan': return SCANNED;
+    case 'clusters': return DENSE;
+    case 'forecast': return FORECAST;
+    default: return evidenceParts(side, method);
+  }
+}
+
+function evidenceParts(side: string, method: keyof typeof HEADINGS): LegendPart[] {
   const parts: LegendPart[] = [];
   if (side !== 'cold') parts.push({ heading: HEADINGS[method].hot, rows: evidenceRows(1) });
   if (side !== 'hot') parts.push({ heading: HEADINGS[method].cold, rows: evidenceRows(-1) });
@@ -131,6 +193,79 @@ export function legendParts(side: string, method: Method = 'hotspots'): LegendPa
   });
   return parts;
 }
+
+/** Patterns over time; cold rows only where the analysis looked for them. */
+function patternParts(side: string): LegendPart[] {
+  const rows = (sign: 1 | -1): LegendRow[] => [
+    { bin: (3 * sign) as Bin, label: 'emerging', note: 'new or growing' },
+    { bin: (2 * sign) as Bin, label: 'persistent', note: 'nearly always' },
+    { bin: sign, label: 'intermittent', note: 'on and off' },
+  ];
+  return [
+    ...(side === 'cold' ? [] : [{ heading: 'Hot in the last period', rows: rows(1) }]),
+    ...(side === 'hot' ? [] : [{ heading: 'Cold in the last period', rows: rows(-1) }]),
+    {
+      heading: null,
+      rows: [
+        { bin: 0, label: 'No pattern', note: 'neither hot nor cold now' },
+        { bin: null, label: 'Former, or not tested', note: 'over, or no answer' },
+      ],
+    },
+  ];
+}
+
+const QUADRANTS: LegendPart[] = [
+  {
+    heading: 'High cells',
+    rows: [
+      { bin: 3, label: 'high among low ones', note: 'HL, odd' },
+      { bin: 2, label: 'high among high ones', note: 'HH, alike' },
+    ],
+  },
+  {
+    heading: 'Low cells',
+    rows: [
+      { bin: -3, label: 'low among high ones', note: 'LH, odd' },
+      { bin: -2, label: 'low among low ones', note: 'LL, alike' },
+    ],
+  },
+  {
+    heading: null,
+    rows: [
+      { bin: 0, label: 'No clear difference', note: 'not called' },
+      { bin: null, label: 'Not tested', note: 'no answer' },
+    ],
+  },
+];
+
+const SCANNED: LegendPart[] = [
+  {
+    heading: 'Clusters as a whole',
+    rows: [
+      { bin: 3, label: 'very strong evidence', note: 'p ≤ 1 %' },
+      { bin: 2, label: 'strong evidence', note: 'p ≤ 5 %' },
+      { bin: 1, label: 'weak evidence', note: 'p ≤ 10 %' },
+      { bin: 0, label: 'Chance explains it', note: 'p > 10 %' },
+    ],
+  },
+];
+
+const DENSE: LegendPart[] = [
+  { heading: 'Density, not evidence', rows: [{ bin: 2, label: 'incidents close together', note: 'not tested' }] },
+];
+
+const FORECAST: LegendPart[] = [
+  {
+    heading: 'Cells by what is expected',
+    rows: [
+      { bin: 3, label: 'the first 1 %', note: 'most expected' },
+      { bin: 2, label: 'the first 5 %', note: '' },
+      { bin: 1, label: 'the first 20 %', note: '' },
+      { bin: 0, label: 'all others', note: 'least expected' },
+      { bin: null, label: 'No forecast', note: 'no answer' },
+    ],
+  },
+];
 
 const SCORES: LegendPart[] = [
   {

@@ -1,9 +1,16 @@
 // How the findings of each method are told: titles, sentences, legend, lists.
 
 import type { Context, Method } from './analyses.ts';
+import { densityLine, densitySentences, densitySummary, densityTitle } from './density.ts';
+import { emergingCellTitle, emergingLine, emergingPlaceSentences, emergingSentences, emergingSummary, emergingTitle } from './emerging.ts';
+import {
+  forecastCellTitle, forecastLine, forecastPlaceSentences, forecastSentences, forecastSummary, forecastTitle,
+} from './forecast.ts';
 import { gapCellTitle, gapLine, gapPlaceSentences, gapSentences, gapsSummary, gapTitle } from './gaps.ts';
+import { outlierCellTitle, outlierLine, outlierPlaceSentences, outlierSentences, outlierSummary, outlierTitle } from './outliers.ts';
 import { placeCellTitle, placeLine, placeSentences, placeSize, placeTitle, prioritySummary } from './priority.ts';
 import { numberOf, textOf, type Properties } from './properties.ts';
+import { scanLine, scanSentences, scanSummary, scanTitle } from './scan.ts';
 import { sewershedLine, sewershedSentences, sewershedTitle, surveillanceSummary } from './surveillance.ts';
 import { areaLine, areaSentences, areaTitle, cellSentences, cellTitle, percent, summary, thresholdSentence } from './words.ts';
 
@@ -91,4 +98,77 @@ const priority: Words = {
   threshold: () => 'The score orders places for attention: at 50, chance alone would show as much in one place of 1,000. Select one to see what it is made of.',
 };
 
-export const VIEWS: Readonly<Record<Method, Words>> = { hotspots, surveillance, gaps, priority };
+const emerging: Words = {
+  outlines: 'Outlines of places',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'Places',
+  listNote: 'Emerging first, then persistent and intermittent; hot before cold. At most 25 are listed.',
+  line: emergingLine,
+  title: emergingTitle,
+  area: (area) => ({ over: 'Over time', title: emergingTitle(area), sentences: emergingPlaceSentences(area) }),
+  cell: (id, cell, context) => ({ over: `Cell ${id}`, title: emergingCellTitle(cell), sentences: emergingSentences(cell, context) }),
+  summary: (_, cells, context) => emergingSummary(cells, context),
+  threshold: (context) =>
+    `A cell is hot or cold in a period at q ≤ ${percent(context.alpha)}, over all cells and periods. Its pattern follows from these by rule and has no p of its own.`,
+};
+
+const outliers: Words = {
+  outlines: 'Outlines of high places',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'High places',
+  listNote: 'Among high ones first, then odd ones; most incidents first. At most 25 are listed.',
+  line: outlierLine,
+  title: outlierTitle,
+  area: (area) => ({ over: 'Marked cells', title: outlierTitle(area), sentences: outlierPlaceSentences(area) }),
+  cell: (id, cell, context) => ({ over: `Cell ${id}`, title: outlierCellTitle(cell), sentences: outlierSentences(cell, context) }),
+  summary: (_, cells, context) => outlierSummary(cells, context),
+  threshold: (context) => `A cell is marked at q ≤ ${percent(context.alpha)}, over all cells. High and low are against the mean of all cells.`,
+};
+
+const scan: Words = {
+  outlines: 'Outlines of significant clusters',
+  fills: 'Clusters',
+  counted: ['cluster', 'clusters'],
+  listHeading: 'Significant clusters',
+  listNote: 'Most likely first.',
+  line: scanLine,
+  title: scanTitle,
+  area: (area, context) => ({ over: 'Significant cluster', title: scanTitle(area), sentences: scanSentences(area, context) }),
+  cell: (_, cell, context) => ({ over: 'Cluster', title: scanTitle(cell), sentences: scanSentences(cell, context) }),
+  summary: (areas, _, context) => scanSummary(areas, context),
+  threshold: (context) => `A cluster is significant at p ≤ ${percent(context.alpha)}. p already allows for all places and windows that were looked at.`,
+};
+
+const clusters: Words = {
+  outlines: 'Outlines of clusters',
+  fills: 'Areas of clusters',
+  counted: ['cluster', 'clusters'],
+  listHeading: 'Clusters',
+  listNote: 'Most incidents first.',
+  line: densityLine,
+  title: densityTitle,
+  area: (area, context) => ({ over: 'Incidents close together', title: densityTitle(area), sentences: densitySentences(area, context) }),
+  cell: (_, cell, context) => ({ over: 'Incidents close together', title: densityTitle(cell), sentences: densitySentences(cell, context) }),
+  summary: (areas) => densitySummary(areas),
+  threshold: () => 'Clusters follow from the distances and numbers that were asked for. They are no test against chance.',
+};
+
+const forecast: Words = {
+  outlines: 'Outlines of the first places',
+  fills: 'Cells',
+  counted: ['cell', 'cells'],
+  listHeading: 'First places',
+  listNote: 'Most expected incidents first. At most 25 are listed.',
+  line: forecastLine,
+  title: forecastTitle,
+  area: (area) => ({ over: 'Next period', title: forecastTitle(area), sentences: forecastPlaceSentences(area) }),
+  cell: (id, cell) => ({ over: `Cell ${id}`, title: forecastCellTitle(cell), sentences: forecastSentences(cell) }),
+  summary: (_, cells) => forecastSummary(cells),
+  threshold: () => 'Colours follow the order of what is expected. How well such forecasts did on past periods stands in the back-test.',
+};
+
+export const VIEWS: Readonly<Record<Method, Words>> = {
+  hotspots, emerging, outliers, scan, clusters, forecast, surveillance, gaps, priority,
+};
