@@ -46,6 +46,7 @@ def emerging_findings(
         rng=np.random.default_rng(inputs.seed),
     )
     told = _diagnostics(layer, area, bins, counted, found)
+    told["notes"] += _notes(inputs, counted, found)
     emberline = emberline_member("emerging", store, inputs, told)
     finding = _finding(inputs, area, counted, found)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})
@@ -72,6 +73,22 @@ def _finding(inputs: EmergingInputs, area: StudyArea, counted: BinnedCounts, fou
         "bins": found.bins[keep].tolist(),
     }
     return Finding("", "cells", names, boundaries(cells), columns)
+
+
+def _notes(inputs: EmergingInputs, counted: BinnedCounts, found: Emerging) -> list[str]:
+    """Tell what a map of these patterns could be taken for, and is not."""
+    notes = []
+    if inputs.population:
+        notes.append("the population gives the study area alone: patterns are of numbers, not of risk")
+    is_cold = np.char.endswith(found.pattern.astype(str), "cold spot")
+    n_cold = int(is_cold.sum())
+    n_never = int((is_cold & (counted.counts.sum(axis=1) == 0)).sum())
+    if n_never > n_cold / 2:
+        notes.append(
+            f"{n_never:,} of {n_cold:,} cells with a cold pattern held nothing in any bin: read no change"
+            " into them; a boundary leaves out where nothing can happen, side=hot the cold patterns"
+        )
+    return notes
 
 
 def _diagnostics(

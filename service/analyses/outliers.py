@@ -38,6 +38,9 @@ def outlier_findings(
         rng=np.random.default_rng(inputs.seed),
     )
     told = {**grid.diagnostics, **found.diagnostics}
+    if inputs.population:
+        words = "the population gives the study area alone: cells are judged by numbers, not by risk"
+        told["notes"] = [*told["notes"], words]
     emberline = emberline_member("outliers", store, inputs, told)
     finding = _finding(inputs, grid, found)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})

@@ -69,6 +69,23 @@ def test_emerging_finds_the_place_that_is_new(city: DuckDBStore) -> None:
     assert all(len(bins) == 12 for bins in _of(found, "bins"))
 
 
+def test_a_map_of_cells_that_never_held_anything_says_so(city: DuckDBStore) -> None:
+    never = "held nothing in any bin"
+    wide = _asked(city, "emerging", k=3, time_lag=4)
+    hot = _asked(city, "emerging", k=3, time_lag=4, side="hot")
+    cold = [
+        count
+        for count, pattern in zip(_of(wide, "count"), _of(wide, "pattern"), strict=True)
+        if "cold" in pattern
+    ]
+    notes = wide["emberline"]["diagnostics"]["notes"]
+    assert cold.count(0) > len(cold) / 2
+    assert [f"{cold.count(0):,} of {len(cold):,} cells" in words for words in notes if never in words] == [
+        True
+    ]
+    assert not any(never in words for words in hot["emberline"]["diagnostics"]["notes"])
+
+
 def _cell(lng: float, lat: float) -> str:
     import h3
 

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tests.studies import planted_emerging
 from tests.studies.planted_emerging import PEER_SECONDS, emberline_patterns, pyehsa_patterns, rows_of
 from tests.studies.planted_scene import MARGIN, QUESTIONS, Judged, Scene, judged, made_scene, truth_of
@@ -27,8 +29,8 @@ calling cells, asked {n_questions} questions (category and period).
 
 - *Places*: planted places with at least one called cell. *Recall*: share of their cells that is called.
 - *False*: share of the called cells that lie more than {margin} cells from every place where what was
-  planted raises the numbers asked for by a tenth or more. A hot cell says that its disk is high, so calls beside a planted
-  place are right; the same margin is given to all.
+  planted raises the numbers asked for by a tenth or more. A hot cell says that its disk is high, so calls
+  beside a planted place are right; the same margin is given to all.
 - esda: 999 permutations, cells within two steps, Benjamini-Hochberg over all cells, high side. DBSCAN of
   scikit-learn: 300 m and 10 incidents. Emberline's methods run with their defaults.
 - The geocoding pile at the police station counts as false: nothing happened there.
@@ -45,8 +47,8 @@ _EMERGING = """
 `emerging` by month over three years, with the whole cube or the month itself as that which a bin is compared
 with. Each line is a planted place with the commonest patterns of its cells. "fading" places are over by the
 last month, so no hot pattern is right, and so is none for outreach that works. A few calls a month in a disk
-(fires, overdoses) are beyond any test of single months: wider bins or `hotspots` over a period find them
-(above). The overdoses of one district are spread over a quarter of the city.
+(fires, overdoses) are beyond any test of single months: `hotspots` over a period finds them (above). The
+overdoses of one district are spread over a quarter of the city.
 """
 _NO_PEER = "\npyehsa was not run: it needs python-geohash, which wants a compiler (see `--pyehsa`).\n"
 
@@ -63,11 +65,22 @@ def first_table(scene: Scene) -> Iterator[str]:
         called = sum(one.called for one in seen)
         yield f"| {name} | {_found(seen)} | {_recall(seen)} | {called:,} | {_false(seen)} |"
     yield _READING
+    yield _share_near(scene)
     yield "## Question by question\n\nPlaces found, and share of false calls in brackets.\n"
     yield "| Way | " + " | ".join(question.name for question in QUESTIONS) + " |"
     yield "| --- |" + " ---: |" * len(QUESTIONS)
     for name, seen in answers.items():
         yield f"| {name} | " + " | ".join(f"{_found([one])} ({_false([one])})" for one in seen) + " |"
+
+
+def _share_near(scene: Scene) -> str:
+    """Tell how much of the city lies within the margin, where no call can be false."""
+    shares = [
+        f"{question.name} {len(np.intersect1d(truth_of(question).near_any, scene.study_cells)) / n:.0%}"
+        for n in [len(scene.study_cells)]
+        for question in QUESTIONS
+    ]
+    return f"Within the margin, where no call can be false, lie of the city: {'; '.join(shares)}.\n"
 
 
 def _found(seen: Sequence[Judged]) -> str:
