@@ -17,7 +17,8 @@ Four public exports, taken through the installed `emberline` command and a runni
 OGC API, and back into two GDALs. This page is generated;
 `EMBERLINE_DATASETS=… python -m tests.studies.real_data --out docs/real-data.md` makes it anew and ends with
 exit code 1 where anything does not add up. With population denominators:
-[real-data-denominators.md](real-data-denominators.md).
+[real-data-denominators.md](real-data-denominators.md). Emerging hotspots and the scan:
+[real-data-methods.md](real-data-methods.md).
 
 {date}; {machine}.
 pyogrio carries GDAL {gdal}; `ogrinfo` is {ogr}.

@@ -160,7 +160,7 @@ def _page(seen: Sequence[Looked]) -> str:
 
 def _section(seen: Looked) -> Iterator[str]:
     counts = seen.counts
-    yield f"## {seen.place.title}\n\n`{seen.place.name}`, resolution 8; {sum(counts.values()):,} rows, "
+    yield f"## {seen.place.title}\n\n`{seen.place.name}`, resolution 8; {sum(counts.values()):,} rows,"
     yield f"{counts['accepted']:,} accepted, {counts['rejected']:,} rejected.\n"
     for one in seen.place.analyses:
         ran, told = seen.ran[one.name], seen.told[one.name]
