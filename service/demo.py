@@ -17,7 +17,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 4
+EDITION = 5
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 
@@ -45,6 +45,20 @@ ANALYSES: list[dict[str, Any]] = [
         "method": "hotspots",
         "title": "All EMS and fire calls: hotspots",
         "inputs": {**_PLACE, "layer": "ems", "resolution": 9},
+    },
+    {
+        # Two rings hold enough calls of a month to see a place begin; with months there are no weekly waves.
+        "id": "emerging-ems",
+        "method": "emerging",
+        "title": "Medical calls: what is new, lasting or fading",
+        "inputs": {
+            "layer": "ems",
+            "category": ["MEDICAL||"],
+            "boundary": "boundary",
+            "bin": "P1M",
+            "k": 2,
+            "resolution": 9,
+        },
     },
     {
         "id": "wastewater-alerts",

@@ -15,6 +15,8 @@ from service.demo import ANALYSES, SEED, prepare_demo
 from service.settings import Settings
 from spatial.grid import cells_from_hex, disk, hex_strings
 
+PLANTED_MEDICAL = ("ems-new-medical", "ems-opioid-rise", "ems-downtown", "ems-fading-medical")
+
 
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -104,7 +106,25 @@ def test_first_priority_is_where_calls_and_wastewater_agree(demo: TestClient, tr
     assert shapely.intersects(shapely.from_geojson(json.dumps(first["geometry"])), place_of_the_rise(truth))
 
 
+def test_what_is_new_emerges_and_what_lasts_persists(demo: TestClient, truth: dict[str, Any]) -> None:
+    found = items(demo, "emerging-ems")
+    cells = shapely.from_geojson([json.dumps(item["geometry"]) for item in found])
+    short = np.array([item["properties"]["short"] for item in found])
+    plants = {one["id"]: one for one in truth["hotspots"] if one["layer"] == "ems"}
+    at = {name: shapely.intersects(cells, place_of(plants[name])) for name in PLANTED_MEDICAL}
+    assert np.isin("emerging", short[at["ems-new-medical"]])
+    assert np.isin("emerging", short[at["ems-opioid-rise"]])
+    assert (short[at["ems-downtown"]] == "persistent").all()
+    bins = np.array([item["properties"]["bins"] for item in found])[at["ems-fading-medical"]]
+    assert (bins[:, :12] > 0).mean() > 0.8
+    assert not (bins[:, -3:] > 0).any()
+
+
 def place_of_the_rise(truth: dict[str, Any]) -> shapely.Geometry:
-    """Return the disc of the planted calls, in degrees (a degree of latitude has 111 km)."""
-    plant = next(one for one in truth["hotspots"] if one["id"] == "ems-opioid-rise")
+    """Return the disc of the planted calls."""
+    return place_of(next(one for one in truth["hotspots"] if one["id"] == "ems-opioid-rise"))
+
+
+def place_of(plant: dict[str, Any]) -> shapely.Geometry:
+    """Return the disc of a planted place, in degrees (a degree of latitude has 111 km)."""
     return shapely.Point(plant["center"]).buffer(plant["radius_m"] / 111_000)

@@ -207,7 +207,7 @@ function patternParts(side: string): LegendPart[] {
     {
       heading: null,
       rows: [
-        { bin: 0, label: 'No pattern', note: 'neither hot nor cold now' },
+        { bin: 0, label: 'No pattern', note: 'neither now' },
         { bin: null, label: 'Former, or not tested', note: 'over, or no answer' },
       ],
     },
@@ -245,7 +245,7 @@ const SCANNED: LegendPart[] = [
       { bin: 3, label: 'very strong evidence', note: 'p ≤ 1 %' },
       { bin: 2, label: 'strong evidence', note: 'p ≤ 5 %' },
       { bin: 1, label: 'weak evidence', note: 'p ≤ 10 %' },
-      { bin: 0, label: 'Chance explains it', note: 'p > 10 %' },
+      { bin: 0, label: 'Chance may explain it', note: 'p > 10 %' },
     ],
   },
 ];

@@ -66,7 +66,7 @@ function chanceSentence(cluster: Properties, context: Context): string {
     `If there were no clusters anywhere, ${oneIn(p)} such maps would have one as clear in any place and window looked at (${figure('p', p)}${source}).`;
   return cluster['significant'] === true
     ? chance
-    : `${chance} That is above the limit of ${percent(context.alpha)}: chance explains it well enough.`;
+    : `${chance} That is above the limit of ${percent(context.alpha)}: chance alone may explain it.`;
 }
 
 function recurrenceSentence(cluster: Properties): string | null {

@@ -125,7 +125,7 @@ describe('scan', () => {
       'Looking once a period, chance alone would raise so clear a signal about every 19 years.',
       'The disk is the one that stands out most among all that were tried: its rim is no exact border.',
     ]);
-    assert.match(scanSentences(chance, CONTEXT)[2] ?? '', /above the limit of 5.%: chance explains it well enough/);
+    assert.match(scanSentences(chance, CONTEXT)[2] ?? '', /above the limit of 5.%: chance alone may explain it/);
     assert.match(scanSentences({ ...found, p_source: 'gumbel' }, CONTEXT)[2] ?? '', /by a fitted curve/);
     assert.match(scanSummary([], CONTEXT), /too few cases to tell/);
   });
