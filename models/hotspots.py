@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.caveats import diagnostics
-from models.errors import InvalidParameter, TooFewObservations
+from models.errors import InvalidParameter
 from models.exact import DiskSumLaw, disk_sum_law, is_feasible, value_groups
 from models.exposure import (
     DiskExpectation,
@@ -34,6 +34,7 @@ from models.significance import (
     normal_p,
     p_of_cauchy_scores,
 )
+from models.values import checked_values
 from spatial.neighbors import MAX_K, NeighborIndex
 
 Floats = NDArray[np.float64]
@@ -186,7 +187,7 @@ def hotspots(
     >>> int((found.classes == "hot").sum()), found.p_method
     (7, 'exact')
     """
-    x = _checked_values(values, index)
+    x = checked_values(values, len(index), "Gi*")
     radii = _checked_parameters(k, alpha, side, kernel, p_method, simulations, expected is not None)
     scales = [scale_of(index, x, radius, kernel) for radius in radii]
     law, exposure, disks = None, None, None
@@ -242,22 +243,6 @@ def hotspots(
         )
         | {"kernel": kernel},
     )
-
-
-def _checked_values(values: ArrayLike, index: NeighborIndex) -> NDArray[Any]:
-    """Return whole numbers as int64, others as float64."""
-    x = np.asarray(values)
-    if x.shape != (len(index),):
-        raise InvalidParameter(f"one value for each of {len(index)} cells was needed, got shape {x.shape}")
-    if not len(x):
-        raise TooFewObservations("Gi* needs at least 1 cell, got 0")
-    if x.dtype.kind in "iub":
-        return x.astype(np.int64, copy=False)
-    x = x.astype(np.float64, copy=False)
-    if not np.isfinite(x).all():
-        raise InvalidParameter(f"finite values were needed, got {int((~np.isfinite(x)).sum())} that are not")
-    is_whole = bool((x == np.rint(x)).all()) and float(np.abs(x).max()) < 2**53
-    return x.astype(np.int64) if is_whole else x
 
 
 def _checked_parameters(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.conditional import conditional_p
-from models.errors import InvalidParameter, TooFewObservations
+from models.errors import InvalidParameter
 from models.exact import (
     ValueGroups,
     are_other_laws_feasible,
@@ -24,6 +24,7 @@ from models.exact import (
 from models.getis_ord import is_constant
 from models.scales import best_scale, of_best
 from models.significance import benjamini_hochberg, truncated_cauchy
+from models.values import checked_values
 from spatial.neighbors import MAX_K, NeighborIndex, disk_sizes, disk_sums
 
 Floats = NDArray[np.float64]
@@ -153,7 +154,7 @@ def local_moran(
     >>> sorted(set(found.moran_i.round(4).tolist())), sorted(set(found.quadrant.tolist()))
     ([-1.0, -0.2222], ['HL', 'LH'])
     """
-    x = _checked_values(values, index)
+    x = checked_values(values, len(index), "local Moran")
     radii = _checked_parameters(k, alpha, p_method, simulations)
     around = [_surroundings(index, x, radius) for radius in radii]
     groups, method = _chosen_method(p_method, x, around)
@@ -179,22 +180,6 @@ def local_moran(
         p_method=method,
         diagnostics=_diagnostics(x, around, groups, p, k=k, alpha=alpha, simulations=simulations),
     )
-
-
-def _checked_values(values: ArrayLike, index: NeighborIndex) -> NDArray[Any]:
-    """Return whole numbers as int64, others as float64."""
-    x = np.asarray(values)
-    if x.shape != (len(index),):
-        raise InvalidParameter(f"one value for each of {len(index)} cells was needed, got shape {x.shape}")
-    if not len(x):
-        raise TooFewObservations("local Moran needs at least 1 cell, got 0")
-    if x.dtype.kind in "iub":
-        return x.astype(np.int64, copy=False)
-    x = x.astype(np.float64, copy=False)
-    if not np.isfinite(x).all():
-        raise InvalidParameter(f"finite values were needed, got {int((~np.isfinite(x)).sum())} that are not")
-    is_whole = bool((x == np.rint(x)).all()) and float(np.abs(x).max()) < 2**53 / len(x)
-    return x.astype(np.int64) if is_whole else x
 
 
 def _checked_parameters(k: int | str, alpha: float, p_method: str, simulations: int) -> tuple[int, ...]:

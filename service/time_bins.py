@@ -5,6 +5,7 @@ whole bins are kept, for a part of one would look like a quiet period.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,6 +155,17 @@ def one_bin_of(layer: Layer, selection: Selection) -> Bins:
         edges = np.array(["1970-01-01", "1970-01-02"], dtype="datetime64[s]")
         return Bins(edges, timedelta(0), [])
     return Bins(np.array(_period(layer, selection, Width(fixed=_DAY))), timedelta(0), [])
+
+
+def notes_of_bins(bins: Bins, found: Mapping[str, int]) -> list[str]:
+    """Return what a reader must know of the bins, in sentences."""
+    notes = [f"left out {part}" for part in bins.dropped]
+    if coarse := found["coarse_time"]:
+        notes.append(
+            f"{coarse:,} incidents are known only to the month or year: they count in the bin of its"
+            " first day"
+        )
+    return notes
 
 
 def counted_by_bin(

@@ -7,11 +7,11 @@ import numpy as np
 from data.store import Layer, Store
 from models.emerging import Emerging, emerging
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import selection_of, study_area
+from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import EmergingInputs
-from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, width_of
+from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, notes_of_bins, width_of
 from spatial.grid import boundaries, hex_strings
 from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
@@ -95,24 +95,11 @@ def _diagnostics(
     layer: Layer, area: StudyArea, bins: Bins, counted: BinnedCounts, found: Emerging
 ) -> dict[str, Any]:
     patterns, numbers = np.unique(found.pattern, return_counts=True)
-    notes = [f"left out {part}" for part in bins.dropped]
-    if counted.found["coarse_time"]:
-        notes.append(
-            f"{counted.found['coarse_time']:,} incidents are known only to the month or year: they count in"
-            " the bin of its first day"
-        )
+    notes = notes_of_bins(bins, counted.found)
     if counted.measure == "weight":
         notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
     return {
-        "study_area_source": area.source,
-        "study_area_cells": len(area.cells),
-        "isolated_parents": area.n_isolated_parents,
-        "isolated_rows": area.n_isolated_rows,
-        "rows": counted.found["rows"],
-        "rows_selected": counted.found["selected"],
-        "rows_without_time": counted.found["without_time"],
-        "rows_with_coarse_time": counted.found["coarse_time"],
-        "outside_study_area": counted.outside_area,
+        **area_told(area, counted.found, counted.outside_area),
         "outside_bins": counted.outside_bins,
         "measure": counted.measure,
         "timezone": layer.timezone,

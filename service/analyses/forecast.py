@@ -14,7 +14,7 @@ from models.errors import TooFewObservations
 from models.forecast import BASELINE, LEAST_BACKTEST, LEAST_HISTORY, Forecast, forecast
 from models.hit_rates import HitRates, hit_rates
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import selection_of, study_area
+from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import ForecastInputs
@@ -228,16 +228,8 @@ def _diagnostics(
     counted, edges, tested = question.counted, question.edges, found.backtest
     totals = counted.counts.sum(axis=0)
     told: dict[str, Any] = {
-        "study_area_source": question.area.source,
-        "study_area_cells": len(question.area.cells),
+        **area_told(question.area, counted.found, counted.outside_area),
         "study_area_km2": round(float(question.areas.sum()), 3),
-        "isolated_parents": question.area.n_isolated_parents,
-        "isolated_rows": question.area.n_isolated_rows,
-        "rows": counted.found["rows"],
-        "rows_selected": counted.found["selected"],
-        "rows_without_time": counted.found["without_time"],
-        "rows_with_coarse_time": counted.found["coarse_time"],
-        "outside_study_area": counted.outside_area,
         "outside_periods": counted.outside_bins,
         "measure": counted.measure,
         "timezone": question.layer.timezone,

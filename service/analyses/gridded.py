@@ -1,6 +1,6 @@
 """The study area of a question, with the incidents of a layer counted into it; zeros are data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +117,18 @@ def _grid_diagnostics(layer: Layer, area: StudyArea, counted: Counted) -> dict[s
     if counted.measure == "weight":
         notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
     return {
+        **area_told(area, found, counted.outside),
+        "measure": counted.measure,
+        "timezone": layer.timezone,
+        "first_time": layer.first_time.isoformat() if layer.first_time else None,
+        "last_time": layer.last_time.isoformat() if layer.last_time else None,
+        "notes": notes,
+    }
+
+
+def area_told(area: StudyArea, found: Mapping[str, int], outside: float) -> dict[str, Any]:
+    """Return what every method tells of its study area and of the rows that it was asked of."""
+    return {
         "study_area_source": area.source,
         "study_area_cells": len(area.cells),
         "isolated_parents": area.n_isolated_parents,
@@ -125,12 +137,7 @@ def _grid_diagnostics(layer: Layer, area: StudyArea, counted: Counted) -> dict[s
         "rows_selected": found["selected"],
         "rows_without_time": found["without_time"],
         "rows_with_coarse_time": found["coarse_time"],
-        "outside_study_area": counted.outside,
-        "measure": counted.measure,
-        "timezone": layer.timezone,
-        "first_time": layer.first_time.isoformat() if layer.first_time else None,
-        "last_time": layer.last_time.isoformat() if layer.last_time else None,
-        "notes": notes,
+        "outside_study_area": outside,
     }
 
 

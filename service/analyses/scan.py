@@ -13,13 +13,13 @@ from models.errors import InvalidParameter
 from models.scan import Cluster, Scan, scan
 from models.scan_cases import fold_cases
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import selection_of, study_area
+from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import ScanInputs
 from service.places import named_places
 from service.population import Population, population_on
-from service.time_bins import Bins, bins_of, one_bin_of, width_of
+from service.time_bins import Bins, bins_of, notes_of_bins, one_bin_of, width_of
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, hex_strings, parents
 from spatial.neighbors import neighbor_index
@@ -191,27 +191,15 @@ def _windows(
 def _diagnostics(
     layer: Layer, area: StudyArea, bins: Bins, cases: _Cases, people: Population | None, found: Scan
 ) -> dict[str, Any]:
-    notes = [f"left out {part}" for part in bins.dropped]
+    notes = notes_of_bins(bins, cases.found)
     if cases.n_folded:
         notes.append(
             f"{cases.n_folded:,} cases at the place of another one in the same bin were taken for the same"
             " event and folded into it (fold=false counts them)"
         )
-    if cases.found["coarse_time"]:
-        notes.append(
-            f"{cases.found['coarse_time']:,} incidents are known only to the month or year: they count in"
-            " the bin of its first day"
-        )
     return {
-        "study_area_source": area.source,
-        "study_area_cells": len(area.cells),
-        "isolated_parents": area.n_isolated_parents,
-        "isolated_rows": area.n_isolated_rows,
-        "rows": cases.found["rows"],
-        "rows_selected": cases.found["selected"],
-        "rows_without_time": cases.found["without_time"],
+        **area_told(area, cases.found, cases.outside_area),
         "folded": cases.n_folded,
-        "outside_study_area": cases.outside_area,
         "outside_bins": cases.outside_bins,
         "timezone": layer.timezone,
         "period_start": str(bins.edges[0].astype("datetime64[m]")),

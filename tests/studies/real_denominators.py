@@ -8,11 +8,10 @@ where anything does not add up; the page is written anyway.
 """
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import pandas as pd
 import pyogrio
 
 from tests.contract.installed import Ran, Service, emberline, read_back, serving, write_analysis
+from tests.studies.real_walk import walked
 
 _HEAD = """\
 # Real data with population denominators
@@ -283,23 +283,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="where the page goes (Markdown); else standard output")
     parser.add_argument("--only", nargs="*", default=[], help="names of data sets")
     chosen = parser.parse_args(arguments)
-    root = os.environ.get("EMBERLINE_DATASETS")
-    if not root:
-        print("EMBERLINE_DATASETS is needed", file=sys.stderr)
-        return 2
-    seen = []
-    for place in PLACES:
-        if not chosen.only or place.name in chosen.only:
-            print(f"{place.title} …", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory() as folder:
-                seen.append(looked_at(place, Path(root), Path(folder)))
-            for words in seen[-1].wrong:
-                print(f"  WRONG {words}", file=sys.stderr, flush=True)
-    if chosen.out:
-        chosen.out.write_text(_page(seen), encoding="utf-8")
-    else:
-        print(_page(seen))
-    return int(any(one.wrong for one in seen))
+    walks = {
+        one.title: partial(looked_at, one) for one in PLACES if not chosen.only or one.name in chosen.only
+    }
+    return walked(chosen, walks, _page)
 
 
 if __name__ == "__main__":

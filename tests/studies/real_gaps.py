@@ -9,11 +9,10 @@ anything does not add up; the page is written anyway.
 import argparse
 import gzip
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import shapely
 from scipy.stats import false_discovery_control
 
 from tests.contract.installed import Ran, Service, emberline, read_back, serving
+from tests.studies.real_walk import walked
 
 _HEAD = """\
 # Gaps in real broadband tables
@@ -272,24 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="where the page goes (Markdown); else standard output")
     parser.add_argument("--only", nargs="*", default=[], help="ids of layers")
     chosen = parser.parse_args(arguments)
-    root = os.environ.get("EMBERLINE_DATASETS")
-    if not root:
-        print("EMBERLINE_DATASETS is needed", file=sys.stderr)
-        return 2
-    seen = []
-    for table in TABLES:
-        if chosen.only and table.layer not in chosen.only:
-            continue
-        print(f"{table.title} …", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            seen.append(looked_at(table, Path(root), Path(folder)))
-        for words in seen[-1].wrong:
-            print(f"  WRONG {words}", file=sys.stderr, flush=True)
-    if chosen.out:
-        chosen.out.write_text(_page(seen), encoding="utf-8")
-    else:
-        print(_page(seen))
-    return int(any(one.wrong for one in seen))
+    walks = {
+        one.title: partial(looked_at, one) for one in TABLES if not chosen.only or one.layer in chosen.only
+    }
+    return walked(chosen, walks, _page)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,17 @@ of their own (`real_denominators`).
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 
 from tests.contract.installed import Ran, emberline, read_back, serving
+from tests.studies.real_walk import walked
 
 _HEAD = """\
 # Real data: emerging hotspots and the scan
@@ -203,22 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.studies.real_methods", description=__doc__)
     parser.add_argument("--out", type=Path, help="where the page goes (Markdown); else standard output")
     chosen = parser.parse_args(arguments)
-    root = os.environ.get("EMBERLINE_DATASETS")
-    if not root:
-        print("EMBERLINE_DATASETS is needed", file=sys.stderr)
-        return 2
-    seen = []
-    for place in PLACES:
-        print(f"{place.title} …", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            seen.append(looked_at(place, Path(root), Path(folder)))
-        for words in seen[-1].wrong:
-            print(f"  WRONG {words}", file=sys.stderr, flush=True)
-    if chosen.out:
-        chosen.out.write_text(_page(seen), encoding="utf-8")
-    else:
-        print(_page(seen))
-    return int(any(one.wrong for one in seen))
+    walks = {one.title: partial(looked_at, one) for one in PLACES}
+    return walked(chosen, walks, _page)
 
 
 if __name__ == "__main__":

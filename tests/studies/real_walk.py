@@ -1,11 +1,15 @@
 """One real export walked from file to clients: ingested twice, analysed, served, read back, and checked."""
 
+import argparse
 import csv
 import gzip
 import io
+import os
+import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +36,34 @@ PAGE_SIZE = 1000
 MEDIUM = 10_000
 #: Collections up to here are also walked through with Debian's default of 10 features a page.
 SMALL = 2_000
+
+
+def walked(
+    chosen: argparse.Namespace,
+    walks: Mapping[str, Callable[[Path, Path], Any]],
+    page: Callable[[list[Any]], str],
+) -> int:
+    """Walk through data sets by title, write the page, say what is wrong; return the exit code.
+
+    Each walk takes the folder of all data sets and one of its own, and returns what it saw with `wrong`, the
+    sentences about what does not add up.
+    """
+    root = os.environ.get("EMBERLINE_DATASETS")
+    if not root:
+        print("EMBERLINE_DATASETS is needed", file=sys.stderr)
+        return 2
+    seen = []
+    for title, walk in walks.items():
+        print(f"{title} …", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            seen.append(walk(Path(root), Path(folder)))
+        for words in seen[-1].wrong:
+            print(f"  WRONG {words}", file=sys.stderr, flush=True)
+    if chosen.out:
+        chosen.out.write_text(page(seen), encoding="utf-8")
+    else:
+        print(page(seen))
+    return int(any(one.wrong for one in seen))
 
 
 @dataclass(frozen=True)
