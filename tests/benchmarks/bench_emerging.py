@@ -1,23 +1,33 @@
 """Emerging hotspots of 100 thousand cells by 52 weeks, one week more, and local Moran of as many cells.
 
-python -m tests.benchmarks.bench_emerging
+    [EMBERLINE_PYEHSA=PYTHON] python -m tests.benchmarks.bench_emerging
+
+pyehsa runs beside it where the variable names a Python that has it; it wants a compiler, so it is no
+requirement.
 """
 
+import os
+import subprocess
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
+import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from models.emerging import Emerging, emerging, extended
 from models.moran import local_moran
 from models.space_time import WINDOWS
-from spatial.grid import cells_at, disk
+from spatial.grid import boundaries, cells_at, disk, hex_strings
 from spatial.neighbors import NeighborIndex, neighbor_index
 from tests.benchmarks.timing import table
+from tests.studies.planted_emerging import PEER, PEER_SECONDS
 
 RADIUS = 183  # 101,017 cells at resolution 9
 N_BINS = 52
@@ -25,6 +35,8 @@ MEAN_PER_BIN = 0.5
 MEAN_PER_CELL = 2.0
 AIM_S = 2.0
 RUNS = 3
+#: Radii of the areas that pyehsa is asked of, one after another until it takes more than a minute.
+PEER_RADII = (2, 4, 6, 9, 13, 18)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,54 @@ def markdown() -> str:
         f"trend and patterns included; aim {AIM_S:g} s. Local Moran: Poisson counts of mean "
         f"{MEAN_PER_CELL:g}. Median of {RUNS} runs.\n\n"
         + table(("task", "clock s", "processor s", "peak MiB"), rows)
+        + _beside_pyehsa(os.environ.get("EMBERLINE_PYEHSA"))
     )
+
+
+def _beside_pyehsa(python: str | None) -> str:
+    """Return the largest area that pyehsa does within a minute, with the times of both."""
+    if python is None:
+        return "\npyehsa was not run (EMBERLINE_PYEHSA names no Python that has it).\n"
+    rows: list[tuple[object, ...]] = []
+    for radius in PEER_RADII:
+        index = neighbor_index(disk(cells_at([-111.93], [33.42], 9), radius))
+        counts = np.random.default_rng(0).poisson(MEAN_PER_BIN, (len(index), N_BINS))
+        start = time.perf_counter()
+        emerging(counts, index, k=1, rng=np.random.default_rng(0))
+        ours = time.perf_counter() - start
+        theirs = _pyehsa_seconds(python, index, counts)
+        if theirs is None:
+            rows.append((f"{len(index):,}", f"{ours:.3f}", f"more than {PEER_SECONDS}", ""))
+            break
+        rows.append((f"{len(index):,}", f"{ours:.3f}", f"{theirs:.1f}", f"{theirs / ours:,.0f}"))
+    words = f"\nBeside pyehsa (k=1, 199 simulations, its process and imports included), {N_BINS} weeks:\n\n"
+    return words + table(("cells", "Emberline, s", "pyehsa, s", "ratio"), rows)
+
+
+def _pyehsa_seconds(python: str, index: NeighborIndex, counts: NDArray[np.int64]) -> float | None:
+    """Return how long pyehsa takes; None where that is more than a minute."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "given.csv"
+        shapes = shapely.to_wkt(boundaries(index.cells), rounding_precision=9)
+        pd.DataFrame(
+            {
+                "cell": np.repeat(hex_strings(index.cells), N_BINS),
+                "month": np.tile(np.arange(N_BINS), len(index)),
+                "count": counts.ravel(),
+                "geometry": np.repeat(shapes, N_BINS),
+            }
+        ).to_csv(given, index=False)
+        start = time.perf_counter()
+        try:
+            subprocess.run(
+                [python, "-c", PEER, str(given), str(Path(folder) / "answer.csv")],
+                check=True,
+                capture_output=True,
+                timeout=PEER_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return None
+        return time.perf_counter() - start
 
 
 def _emerging(counts: NDArray[np.int64], index: NeighborIndex, k: int | str, window: str) -> Emerging:

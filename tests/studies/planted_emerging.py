@@ -32,7 +32,7 @@ QUESTIONS = (
 )
 PEER_SECONDS = 60
 #: Runs pyehsa on a file of cell, month, count and outline, and writes one line of cell and class for each.
-_PEER = """
+PEER = """
 import contextlib, logging, sys, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
@@ -70,7 +70,7 @@ def pyehsa_patterns(python: str, scene: Scene, question: Question) -> Patterns |
     with tempfile.TemporaryDirectory() as folder:
         given, answer = Path(folder) / "given.csv", Path(folder) / "answer.csv"
         _monthly(scene, question).to_csv(given, index=False)
-        command = [python, "-c", _PEER, str(given), str(answer)]
+        command = [python, "-c", PEER, str(given), str(answer)]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=PEER_SECONDS)
         except subprocess.TimeoutExpired:
