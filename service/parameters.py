@@ -11,7 +11,15 @@ from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from service.times import parse_datetime
 
@@ -104,7 +112,17 @@ _Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Metres = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 _Days = Annotated[float, Field(ge=0, le=36_525, allow_inf_nan=False)]
+
+
+def _readable(text: str | None) -> str | None:
+    """Refuse what is no instant, date or interval; it is read later, in the layer's timezone."""
+    if text is not None:
+        parse_datetime(text)
+    return text
+
+
 _Ring = Annotated[int, Field(ge=1, le=10)]
+_Interval = Annotated[str | None, AfterValidator(_readable)]
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -159,7 +177,7 @@ class IncidentInputs(GridInputs, LayerInputs):
 
     LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",), "population": ("population",)}
 
-    datetime: str | None = None
+    datetime: _Interval = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
 
     category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
@@ -167,13 +185,6 @@ class IncidentInputs(GridInputs, LayerInputs):
 
     population: _Text | None = None
     """Id of a population layer: expected counts follow the people, and so does the study area by default."""
-
-    @field_validator("datetime")
-    @classmethod
-    def _readable(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_datetime(text)
-        return text
 
 
 class HotspotInputs(IncidentInputs):
@@ -282,7 +293,7 @@ class PointInputs(LayerInputs):
 
     LAYER_KINDS = {"layer": ("incidents",), "boundary": ("boundary",)}
 
-    datetime: str | None = None
+    datetime: _Interval = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects incidents; dates are local days."""
 
     category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
@@ -293,13 +304,6 @@ class PointInputs(LayerInputs):
 
     boundary: _Text | None = None
     """Id of a boundary layer: incidents outside take no part."""
-
-    @field_validator("datetime")
-    @classmethod
-    def _readable(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_datetime(text)
-        return text
 
 
 class ClustersInputs(PointInputs):
@@ -507,7 +511,7 @@ class SurveillanceInputs(LayerInputs):
     analyte: Annotated[list[_Text], BeforeValidator(_as_list)] = []
     """Analytes to watch; all of the layer by default. Case and blanks do not count."""
 
-    datetime: str | None = None
+    datetime: _Interval = None
     """RFC 3339 interval (a/b, a/.., ../b) or date: selects samples by start; dates are local days."""
 
     method: Literal["moderated", "prediction", "robust", "farrington", "ears-c1", "ears-c2", "ears-c3"] = (
@@ -561,13 +565,6 @@ class SurveillanceInputs(LayerInputs):
 
     output: Literal["alerts", "series"] = "alerts"
     """The latest state of every series, or every sample with its campaign and limit."""
-
-    @field_validator("datetime")
-    @classmethod
-    def _readable(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_datetime(text)
-        return text
 
 
 class PriorityInputs(GridInputs):

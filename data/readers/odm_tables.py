@@ -5,6 +5,7 @@ which is which their columns tell. A measure is joined to its sample and site; m
 served go to the samples of their site.
 """
 
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,8 @@ def _members(path: Path, room: Path) -> dict[str, Path]:
             found = {}
             for number, one in enumerate(members):
                 target = room / f"table-{number}.csv"
-                target.write_bytes(archive.read(one))
+                with archive.open(one) as packed, target.open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
                 found[Path(one.filename).name] = target
             return found
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as err:
