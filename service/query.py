@@ -158,7 +158,8 @@ def _typed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
         if kind == "string" and schema.get("format") == "date":
             return date.fromisoformat(text)
         if kind == "boolean":
-            return {"true": True, "false": False}[text.lower()]
+            # GDAL writes 1 and 0 where its users ask for true and false.
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if kind == "integer":
             return _whole(text)
         if kind == "number":

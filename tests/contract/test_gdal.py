@@ -70,6 +70,12 @@ def test_equality_is_pushed_down(base: str) -> None:
     assert any("class=hot" in one and "gi_bin=2" in one for one in asked(base))
 
 
+def test_a_yes_or_no_is_asked_for_as_its_clients_write_it(base: str) -> None:
+    frame = pyogrio.read_dataframe(f"OAPIF:{base}/collections/cells", where="edge = 1")
+    made = cells(N_CELLS).columns.to_pandas()
+    assert 0 < len(frame) == made["edge"].sum()
+
+
 def test_one_feature_is_asked_for_by_its_id(base: str) -> None:
     asked(base)
     frame = pyogrio.read_dataframe(f"OAPIF:{base}/collections/cells", where="id = '890000000000005'")

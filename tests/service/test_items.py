@@ -80,6 +80,8 @@ def test_a_run_past_its_grace_is_gone(client: TestClient, catalog: MemoryCatalog
         ("rank=2.0", ["hot-b"]),
         ("rank=99999999999999999999", None),
         ("significant=true", ["hot-a", "hot-d", "none-f"]),
+        ("significant=1", ["hot-a", "hot-d", "none-f"]),
+        ("significant=2", None),
         ("peak_z=5.5", ["hot-a"]),
         ("peak_z=inf", []),
         ("name=Mill+Ave", ["hot-a"]),
