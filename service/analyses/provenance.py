@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from data.errors import AnalysisNotFound
-from data.store import Layer, Store
+from data.store import Layer, Store, StoredAnalysis
 from service.layer_kinds import layer_of_kind
 from service.methods import METHODS
 from service.parameters import Inputs
@@ -35,7 +35,7 @@ def run_id(method: str, store: Store, inputs: Inputs) -> str:
     """Return the id of a run; nothing is computed for it."""
     parameters = inputs.model_dump(mode="json", exclude={"output"})
     data = [[one.id, one.data_digest] for one in layers_of(store, inputs)]
-    data += [[one.id, one.run] for one in published_of(store, inputs)]
+    data += [[one.id, str(one.run)] for one in _current(store, inputs)]
     basis = [method, METHODS[method].version, parameters, data]
     return hashlib.sha256(orjson.dumps(basis, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
 
@@ -84,6 +84,17 @@ def published_of(store: Store, inputs: Inputs) -> list[Published]:
     AnalysisNotFound
         If one of them is not there or has no run yet.
     """
+    found = []
+    for one in _current(store, inputs):
+        run = str(one.run)
+        meta = orjson.loads(store.snapshot(one.id, _VIEW, run).blobs["meta"])
+        version = meta["emberline"].get("data_version")
+        found.append(Published(one.id, one.definition["method"], run, meta["timestamp"], version))
+    return found
+
+
+def _current(store: Store, inputs: Inputs) -> list[StoredAnalysis]:
+    """Return the same as the store lists them, without reading what they published."""
     names = inputs.analyses()
     if not names:
         return []
@@ -94,13 +105,7 @@ def published_of(store: Store, inputs: Inputs) -> list[Published]:
             f"inputs needs published analyses, there is no {missing[0]!r};"
             f" published are {', '.join(sorted(known)) or 'none'}"
         )
-    found = []
-    for name in names:
-        run = str(known[name].run)
-        meta = orjson.loads(store.snapshot(name, _VIEW, run).blobs["meta"])
-        version = meta["emberline"].get("data_version")
-        found.append(Published(name, known[name].definition["method"], run, meta["timestamp"], version))
-    return found
+    return [known[name] for name in names]
 
 
 def _told(layer: Layer) -> dict[str, Any]:
