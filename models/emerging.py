@@ -100,13 +100,29 @@ class Trend:
 
 @dataclass(frozen=True)
 class Kept:
-    """What `extended` builds on: counts and disk sums, p of every bin, scores of the trend."""
+    """What `extended` builds on: counts and disk sums, p of every bin, scores of the trend.
+
+    Attributes
+    ----------
+    settings : Settings
+    cube : Cube
+    p, is_hot : array, shape (n_bins, n_cells)
+    trend : Trend
+    p_method : str
+        "exact" or "monte-carlo".
+    """
 
     settings: Settings
     cube: Cube
     p: Floats
     is_hot: Mask
     trend: Trend
+    p_method: str
+
+    @property
+    def p_stays(self) -> bool:
+        """Whether a later bin leaves the p of the earlier ones as they are; else `extended` asks for none."""
+        return self.p_method == "exact" and self.settings.window != "cube"
 
 
 @dataclass(frozen=True)
@@ -237,24 +253,24 @@ def emerging(
     laws = _chosen_laws(cube, settings)
     p, is_hot = judged(cube, settings.design, laws, simulations=simulations, rng=rng)
     trend = _trend(cube, settings, rng)
-    return _verdict(Kept(settings, cube, p, is_hot, trend), laws)
+    return _verdict(Kept(settings, cube, p, is_hot, trend, _p_method(laws)), laws)
 
 
-def extended(previous: Emerging, new: ArrayLike, *, rng: np.random.Generator) -> Emerging:
-    """Return what `emerging` returns with one time bin more, from what it returned without.
+def extended(previous: Emerging | Kept, new: ArrayLike, *, rng: np.random.Generator) -> Emerging:
+    """Return what `emerging` returns with more time bins, from what it returned without.
 
-    Disks are summed for the new bin alone, and the trend compares it with the earlier ones. With the windows
-    "neighborhood" and "step" the exact p of earlier bins stay as they are; with "cube" the new counts belong
-    to the null of every bin, so the table is built anew and looked up for all. The false discovery rate is
-    over all bins, so classes and patterns are always drawn anew. Monte Carlo and the block permutation of
-    the trend are repeated in full.
+    Disks are summed for the new bins alone, and the trend compares them with the earlier ones. With the
+    windows "neighborhood" and "step" the exact p of earlier bins stay as they are; with "cube" the new counts
+    belong to the null of every bin, so the table is built anew and looked up for all. The false discovery
+    rate is over all bins, so classes and patterns are always drawn anew. Monte Carlo and the block
+    permutation of the trend are repeated in full.
 
     Parameters
     ----------
-    previous : Emerging
+    previous : Emerging or Kept
         Not changed.
-    new : array, shape (n_cells,)
-        Counts of the bin that follows.
+    new : array, shape (n_cells,) or (n_cells, n_new)
+        Counts of the bin that follows, or of several.
     rng : numpy.random.Generator
         As for `emerging`: with a generator in the same state the answer is the same to the last bit.
 
@@ -274,21 +290,70 @@ def extended(previous: Emerging, new: ArrayLike, *, rng: np.random.Generator) ->
     >>> bool((longer.p == emerging(counts, index, rng=rng(0)).p).all())
     True
     """
-    kept = previous.kept
+    kept = previous.kept if isinstance(previous, Emerging) else previous
     settings, cube = kept.settings, kept.cube
-    row = _checked_counts(np.asarray(new)[:, None], cube.index, settings.p_method, fewest=1)[0]
-    was_counts = cube.is_counts
-    cube = cube_with(cube, row)
-    n_kept = len(kept.p) if previous.p_method == "exact" and settings.window != "cube" else 0
+    counts = np.asarray(new)
+    columns = counts[:, None] if counts.ndim == 1 else counts
+    for row in _checked_counts(columns, cube.index, settings.p_method, fewest=1):
+        cube = cube_with(cube, row)
+    n_kept = kept.cube.n_bins if kept.p_stays else 0
     laws = _chosen_laws(cube, settings, first=n_kept)
     if laws is None and n_kept:
         n_kept = 0
     p, is_hot = judged(cube, settings.design, laws, first=n_kept, simulations=settings.simulations, rng=rng)
     if n_kept:
         p, is_hot = np.concatenate([kept.p, p]), np.concatenate([kept.is_hot, is_hot])
-    earlier = kept.trend if was_counts and cube.is_counts else None
-    trend = _trend(cube, settings, rng, earlier=earlier)
-    return _verdict(Kept(settings, cube, p, is_hot, trend), laws)
+    if kept.cube.is_counts and cube.is_counts:
+        trend = _trend(cube, settings, rng, earlier=kept.trend, first=kept.cube.n_bins)
+    else:
+        trend = _trend(cube, settings, rng)
+    return _verdict(Kept(settings, cube, p, is_hot, trend, _p_method(laws)), laws)
+
+
+def shortened(kept: Kept, n_bins: int) -> Kept:
+    """Return what is kept of the first bins alone, for `extended` where later ones have changed.
+
+    Nothing is summed or tested anew: comparisons with the bins that leave are taken back from the scores of
+    the trend. Its verdict is left out: `extended` makes another.
+
+    Parameters
+    ----------
+    kept : Kept
+        Of whole numbers; not changed.
+    n_bins : int
+        Bins that stay, at least 1.
+
+    Examples
+    --------
+    >>> from spatial.grid import disk
+    >>> from spatial.neighbors import neighbor_index
+    >>> index = neighbor_index(disk([0x892A1358B17FFFF], 5))
+    >>> counts = np.random.default_rng(0).poisson(1, (len(index), 8))
+    >>> rng = np.random.default_rng
+    >>> first = shortened(emerging(counts, index, rng=rng(0)).kept, 6)
+    >>> again = extended(first, counts[:, 6:], rng=rng(0))
+    >>> bool((again.trend_p == emerging(counts, index, rng=rng(0)).trend_p).all())
+    True
+    """
+    if not kept.cube.is_counts:
+        raise InvalidParameter("only counts can be shortened, got values that are no whole numbers")
+    if not 1 <= n_bins <= kept.cube.n_bins:
+        raise InvalidParameter(f"1 to {kept.cube.n_bins} bins can stay, got {n_bins}")
+    cube, trend = kept.cube, kept.trend
+    leaving = _varying(lag0_z(cube, len(cube.radii) // 2, kept.settings.design, first=n_bins))
+    n_left = len(trend.series) - len(leaving)
+    scores, ties = trend.scores, trend.ties
+    for t in range(n_left, len(trend.series)):
+        more, more_ties = scores_with(0 * scores, 0 * ties, trend.series[:t], trend.series[t])
+        scores, ties = scores - more, ties - more_ties
+    empty = np.empty(0)
+    return replace(
+        kept,
+        cube=replace(cube, counts=cube.counts[:n_bins], sums=tuple(sums[:n_bins] for sums in cube.sums)),
+        p=kept.p[:n_bins],
+        is_hot=kept.is_hot[:n_bins],
+        trend=replace(trend, series=trend.series[:n_left], scores=scores, ties=ties, z=empty, p=empty),
+    )
 
 
 def _checked_counts(
@@ -356,13 +421,11 @@ def _chosen_laws(cube: Cube, settings: Settings, *, first: int = 0) -> list[Exte
 
 
 def _trend(
-    cube: Cube, settings: Settings, rng: np.random.Generator, *, earlier: Trend | None = None
+    cube: Cube, settings: Settings, rng: np.random.Generator, *, earlier: Trend | None = None, first: int = 0
 ) -> Trend:
-    """Return the trend of every cell; from the earlier one with the bins that are new."""
+    """Return the trend of every cell; from the earlier one with the bins from `first` on."""
     ring = len(cube.radii) // 2
-    rows = lag0_z(cube, ring, settings.design, first=0 if earlier is None else cube.n_bins - 1)
-    if rows.dtype.kind == "f":
-        rows = rows[~np.isnan(rows).all(axis=1)]
+    rows = _varying(lag0_z(cube, ring, settings.design, first=first))
     if earlier is None:
         series = rows
         scores, ties = kendall_scores(series)
@@ -376,6 +439,15 @@ def _trend(
         has_answer &= ~untested(cube, replace(settings.design, time_lag=0), 0)[ring]
     found = Trend(series, has_answer, scores, ties, np.empty(0), np.empty(0), "mann-kendall", None)
     return _judged_trend(found, rng)
+
+
+def _varying(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the rows of z without those of bins that do not vary."""
+    return rows[~np.isnan(rows).all(axis=1)] if rows.dtype.kind == "f" else rows
+
+
+def _p_method(laws: list[Extent] | None) -> str:
+    return "monte-carlo" if laws is None else "exact"
 
 
 def _judged_trend(trend: Trend, rng: np.random.Generator) -> Trend:
@@ -423,7 +495,6 @@ def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
     reason = found.reason
     for mask, sentence in why.null_reasons:
         reason[mask] = sentence
-    method = "monte-carlo" if laws is None else "exact"
     bins = np.ascontiguousarray(levels.T)
     return Emerging(
         pattern=found.pattern,
@@ -437,7 +508,7 @@ def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
         last_bin=bins[:, -1].copy(),
         bins=bins,
         p=p.T,
-        p_method=method,
+        p_method=kept.p_method,
         diagnostics=why.facts,
         kept=kept,
     )

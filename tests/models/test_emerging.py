@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.stats import false_discovery_control
 
-from models.emerging import Emerging, emerging, extended
+from models.emerging import Emerging, emerging, extended, shortened
 from models.errors import InvalidParameter, TooFewObservations
 from models.getis_ord import gi_star_z
 from models.mann_kendall import kendall_scores, mann_kendall_z, two_sided_p
@@ -177,6 +177,43 @@ def test_one_bin_more_is_the_same_as_the_whole(window: str, k: int | str, option
     found = extended(found, counts[:, 7], rng=np.random.default_rng(6))
     assert same(found, found_in(counts, index, 6, k=k, window=window, **options))
     assert np.array_equal(before.p, kept)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("n_left", [4, 8, 10])
+@pytest.mark.parametrize("options", [{}, {"p_method": "monte-carlo", "simulations": 50}, {"time_lag": 3}])
+def test_later_bins_that_changed_are_the_same_as_the_whole(
+    window: str, n_left: int, options: dict[str, object]
+) -> None:
+    index = area(5)
+    counts = with_place(index, [0] * 8 + [2, 9])
+    before = found_in(counts, index, window=window, **options)
+    counts[:, n_left - 1 :] += null_counts(index, 11 - n_left, mean=0.2, seed=1)
+    longer = np.column_stack([counts, null_counts(index, 2, seed=2)])
+    found = extended(
+        shortened(before.kept, n_left - 1), longer[:, n_left - 1 :], rng=np.random.default_rng(4)
+    )
+    assert same(found, found_in(longer, index, 4, window=window, **options))
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("n_left", range(1, 10))
+def test_later_bins_that_changed_after_bins_without_variance(window: str, n_left: int) -> None:
+    index = area(4)
+    counts = null_counts(index, 10)
+    counts[:, [0, 3, 6]] = 1
+    before = found_in(counts[:, :9], index, k=1, window=window)
+    counts[:, n_left:] = null_counts(index, 10 - n_left, seed=n_left)
+    found = extended(shortened(before.kept, n_left), counts[:, n_left:], rng=np.random.default_rng(0))
+    assert same(found, found_in(counts, index, k=1, window=window))
+
+
+def test_what_cannot_be_shortened_is_refused() -> None:
+    index = area(1)
+    with pytest.raises(InvalidParameter, match="1 to 5 bins can stay, got 6"):
+        shortened(found_in(null_counts(index, 5), index).kept, 6)
+    with pytest.raises(InvalidParameter, match="no whole numbers"):
+        shortened(found_in(null_counts(index, 5) / 2, index).kept, 4)
 
 
 @pytest.mark.parametrize("window", WINDOWS)
