@@ -258,7 +258,7 @@ class EmergingInputs(IncidentInputs):
 
     align: _Text = "end"
     """end: the last bin ends with the period; start: the first begins with it; or a local time at which a bin
-    begins. Parts of bins are left out."""
+    begins (the first of a month where bins are months). Parts of bins are left out."""
 
     time_lag: int = Field(default=1, ge=0, le=52)
     """Bins that a neighbourhood reaches back."""
@@ -373,7 +373,7 @@ class ForecastInputs(IncidentInputs):
 
     align: _Text = "end"
     """end: the last period ends with the data; start: the first begins with them; or a local time at which
-    a period begins. Parts of periods are left out."""
+    a period begins (the first of a month where they are months). Parts of periods are left out."""
 
     area_share: Annotated[list[_Share], BeforeValidator(_as_numbers)] = Field(
         default=[0.01, 0.05], min_length=1
@@ -408,7 +408,7 @@ class ScanInputs(IncidentInputs):
 
     align: _Text = "end"
     """end: the last bin ends with the period; start: the first begins with it; or a local time at which a bin
-    begins. Parts of bins are left out."""
+    begins (the first of a month where bins are months). Parts of bins are left out."""
 
     mode: Literal["prospective", "retrospective"] = "prospective"
     """Windows that end now, or all windows."""

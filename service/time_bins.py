@@ -28,6 +28,9 @@ _DURATION = re.compile(
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?"
 )
 _DAY = timedelta(days=1)
+_DAY_MINUTES = 1440
+# Longer than any calendar that times are kept in.
+_MOST_MONTHS, _MOST_DAYS = 120_000, 3_652_500
 #: Most numbers (cells times bins) that are held at once.
 MAX_NUMBERS = 200_000_000
 
@@ -93,8 +96,8 @@ class BinnedCounts:
     found: dict[str, int]
 
 
-def width_of(text: str) -> Width:
-    """Return the length that an ISO 8601 duration tells.
+def width_of(text: str, name: str = "bin") -> Width:
+    """Return the length that an ISO 8601 duration tells; `name` is the input that it stands in.
 
     Examples
     --------
@@ -104,15 +107,14 @@ def width_of(text: str) -> Width:
     found = _DURATION.fullmatch(text)
     parts = {name: int(value or 0) for name, value in found.groupdict().items()} if found else {}
     months = parts.get("years", 0) * 12 + parts.get("months", 0)
-    fixed = timedelta(
-        weeks=parts.get("weeks", 0),
-        days=parts.get("days", 0),
-        hours=parts.get("hours", 0),
-        minutes=parts.get("minutes", 0),
-    )
+    days = parts.get("weeks", 0) * 7 + parts.get("days", 0)
+    minutes = parts.get("hours", 0) * 60 + parts.get("minutes", 0)
+    if months > _MOST_MONTHS or days + minutes / _DAY_MINUTES > _MOST_DAYS:
+        raise InvalidParameter(f"{name} needs a duration of at most 10,000 years, got {text[:50]!r}")
+    fixed = timedelta(days=days, minutes=minutes)
     if bool(months) == bool(fixed):
         raise InvalidParameter(
-            f"bin needs an ISO 8601 duration such as P7D, P1M or PT12H (months or years not mixed with"
+            f"{name} needs an ISO 8601 duration such as P7D, P1M or PT12H (months or years not mixed with"
             f" shorter units), got {text!r}"
         )
     return Width(months, fixed)
@@ -131,7 +133,7 @@ def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end"
     """
     start, end = _period(layer, selection, width)
     if width.months:
-        edges = _calendar_edges(start, end, width.months)
+        edges = _calendar_edges(start, end, width.months, align, ZoneInfo(layer.timezone))
         unit = _DAY
     else:
         edges = _fixed_edges(start, end, width.fixed, align, ZoneInfo(layer.timezone))
@@ -212,7 +214,14 @@ def _period(layer: Layer, selection: Selection, width: Width) -> tuple[np.dateti
     # The end is exclusive: the day after the last incident, or the instant after a closed interval.
     end = np.datetime64(local[1] + timedelta(microseconds=1), "us")
     whole = end.astype(f"datetime64[{unit}]")
-    return start.astype("datetime64[s]"), (whole if whole == end else whole + 1).astype("datetime64[s]")
+    first_edge = start.astype("datetime64[s]")
+    last_edge = (whole if whole == end else whole + 1).astype("datetime64[s]")
+    if first_edge >= last_edge:
+        raise TooFewObservations(
+            f"layer {layer.id!r} has nothing from {first_edge} to {last_edge}: the period ends before it"
+            " begins"
+        )
+    return first_edge, last_edge
 
 
 def _fixed_edges(
@@ -237,13 +246,32 @@ def _anchor(align: str, zone: ZoneInfo) -> np.datetime64:
     return np.datetime64(local, "s")
 
 
-def _calendar_edges(start: np.datetime64, end: np.datetime64, months: int) -> Edges:
-    """Return first days of months; bins of several months end with the last whole month."""
-    first = start.astype("datetime64[M]")
-    last = end.astype("datetime64[M]")
-    n = int((last - first).astype(int)) // months + 1
-    edges = last - months * np.arange(n, -1, -1)
+def _calendar_edges(
+    start: np.datetime64, end: np.datetime64, months: int, align: str, zone: ZoneInfo
+) -> Edges:
+    """Return first days of months, so many months apart."""
+    first, last = start.astype("datetime64[M]"), end.astype("datetime64[M]")
+    if align == "start":
+        # A month that has begun before the period is no whole one.
+        anchor = first + int(first < start)
+    else:
+        anchor = last if align == "end" else _first_of_month(align, zone)
+    before = int((anchor - first).astype(int)) // months
+    after = int((last - anchor).astype(int)) // months
+    edges = anchor + months * np.arange(-before, after + 1)
     return np.asarray(edges.astype("datetime64[s]"))
+
+
+def _first_of_month(align: str, zone: ZoneInfo) -> np.datetime64:
+    """Return the month that begins at a reference time."""
+    anchor = _anchor(align, zone)
+    month: np.datetime64 = anchor.astype("datetime64[M]")
+    if month != anchor:
+        raise InvalidParameter(
+            "align needs end, start or the first of a month where bins are calendar months or years,"
+            f" got {align!r}"
+        )
+    return month
 
 
 def _seconds(width: timedelta) -> np.timedelta64:

@@ -91,7 +91,7 @@ def _longest(bins: Bins, inputs: ScanInputs) -> int | None:
     """Return the bins of the longest window, at least one."""
     if inputs.max_duration is None:
         return None
-    width = width_of(inputs.max_duration)
+    width = width_of(inputs.max_duration, "max_duration")
     days = width.months * 30.44 + width.fixed.total_seconds() / 86_400
     return max(1, int(days / _days(bins) + 1e-9))
 

@@ -11,7 +11,7 @@ from data.engine import Selection, cell_counts
 from data.store import Layer
 from models.errors import InvalidParameter, TooFewObservations
 from service.ingesting import IngestOrder, ingest_file
-from service.time_bins import bins_of, counted_by_bin, width_of
+from service.time_bins import bins_of, counted_by_bin, one_bin_of, width_of
 from spatial.study_area import study_area_from_data
 from tests.service.made import ZONE, calls, write_rows
 
@@ -44,6 +44,12 @@ def test_other_texts_are_no_widths(text: str) -> None:
         width_of(text)
 
 
+@pytest.mark.parametrize("text", ["P99999999999D", "P20000Y", "PT999999999999999H"])
+def test_a_width_beyond_any_calendar_is_told(text: str) -> None:
+    with pytest.raises(InvalidParameter, match="max_duration needs a duration of at most 10,000 years"):
+        width_of(text, "max_duration")
+
+
 def test_the_last_bin_ends_with_the_data_and_the_part_before_the_first_is_left_out(
     store: DuckDBStore,
 ) -> None:
@@ -74,6 +80,52 @@ def test_calendar_months_are_whole_months(store: DuckDBStore) -> None:
     bins = bins_of(_layer(store), Selection(), width_of("P1M"))
     assert bins.starts == ["2024-01-01T00:00", "2024-02-01T00:00"]
     assert bins.dropped == ["from 2024-03-01T00:00:00 to 2024-03-25T00:00:00: part of a bin"]
+
+
+@pytest.mark.parametrize(
+    ("align", "starts"),
+    [("end", ["2024-01-01T00:00"]), ("start", ["2024-01-01T00:00"]), ("2024-02-01", []),
+     ("2030-03-01T00:00", ["2024-01-01T00:00"])],
+)  # fmt: skip
+def test_calendar_bins_of_several_months_lie_as_they_are_aligned(
+    store: DuckDBStore, align: str, starts: list[str]
+) -> None:
+    if not starts:
+        with pytest.raises(TooFewObservations, match="no whole bin"):
+            bins_of(_layer(store), Selection(), width_of("P2M"), align)
+        return
+    assert bins_of(_layer(store), Selection(), width_of("P2M"), align).starts == starts
+
+
+def test_calendar_bins_begin_with_the_first_whole_month(store: DuckDBStore) -> None:
+    # From 8 January of Phoenix to the end of June: the data end before, the period does not.
+    period = Selection(
+        datetime(2024, 1, 8, 7, tzinfo=UTC), datetime(2024, 7, 1, 6, 59, 59, 999_999, tzinfo=UTC)
+    )
+    assert bins_of(_layer(store), period, width_of("P3M"), "start").starts == ["2024-02-01T00:00"]
+    assert bins_of(_layer(store), period, width_of("P3M"), "end").starts == ["2024-04-01T00:00"]
+    two = bins_of(_layer(store), period, width_of("P2M"), "2023-12-01")
+    assert two.starts == ["2024-02-01T00:00", "2024-04-01T00:00"]
+    assert two.dropped == [
+        "from 2024-01-08T00:00:00 to 2024-02-01T00:00:00: part of a bin",
+        "from 2024-06-01T00:00:00 to 2024-07-01T00:00:00: part of a bin",
+    ]
+
+
+@pytest.mark.parametrize("align", ["monday", "2024-01-15", "2024-01-01T06:00"])
+def test_calendar_bins_begin_on_the_first_of_a_month(store: DuckDBStore, align: str) -> None:
+    with pytest.raises(InvalidParameter, match="align needs end, start or"):
+        bins_of(_layer(store), Selection(), width_of("P1M"), align)
+
+
+@pytest.mark.parametrize("bins", ["P7D", "P1M"])
+def test_a_period_after_the_data_is_told(store: DuckDBStore, bins: str) -> None:
+    late = Selection(datetime(2030, 1, 1, 7, tzinfo=UTC))
+    words = "nothing from 2030-01-01T00:00:00 to 2024-03-25T00:00:00"
+    with pytest.raises(TooFewObservations, match=words):
+        bins_of(_layer(store), late, width_of(bins))
+    with pytest.raises(TooFewObservations, match=words):
+        one_bin_of(_layer(store), late)
 
 
 def test_a_closed_period_sets_the_bins(store: DuckDBStore) -> None:
