@@ -59,7 +59,7 @@ METHODS: dict[str, Method] = {
     ),
     "emerging": Method(
         EmergingInputs,
-        "1",
+        "2",
         "Emerging hotspots (space-time)",
         "How every cell has behaved over time: Gi* of each time bin with an exact permutation p and the false"
         " discovery rate over all cells and bins, Mann-Kendall of its trend, and that one of seventeen"
@@ -91,7 +91,7 @@ METHODS: dict[str, Method] = {
     ),
     "forecast": Method(
         ForecastInputs,
-        "1",
+        "2",
         "Forecast of the next period",
         "Expected incidents of every cell in the next period, with an interval: the last period, a smoothed"
         " rate and boosted trees, chosen by forecasting the latest periods from what was before each. Always"
