@@ -82,7 +82,7 @@ class LocalMoran:
 
 
 @dataclass(frozen=True)
-class _Surroundings:
+class Surroundings:
     """Sum and number of the neighbours of every cell within k steps, the cell itself left out."""
 
     k: int
@@ -155,18 +155,19 @@ def local_moran(
     ([-1.0, -0.2222], ['HL', 'LH'])
     """
     x = checked_values(values, len(index), "local Moran")
-    radii = _checked_parameters(k, alpha, p_method, simulations)
-    around = [_surroundings(index, x, radius) for radius in radii]
+    radii = checked_rings(k, alpha)
+    _check_method(p_method, simulations)
+    around = [surroundings(index, x, radius) for radius in radii]
     groups, method = _chosen_method(p_method, x, around)
-    deviations = _deviations(x)
+    deviations = deviations_of(x)
     tails = _tails(x, around, groups, simulations, rng)
     judged = [_two_sided(upper, lower, deviations) for upper, lower in tails]
     best = best_scale(judged)
     p = judged[0] if len(judged) == 1 else truncated_cauchy(judged)
     q = benjamini_hochberg(p)
     sums, sizes = of_best([a.sums for a in around], best), of_best([a.sizes for a in around], best)
-    moran_i = _moran_i(x, sums, sizes)
-    quadrant = _quadrants(x, deviations, sums, sizes)
+    moran_i = local_i(x, sums, sizes)
+    quadrant = quadrants(x, deviations, sums, sizes)
     return LocalMoran(
         ring=np.array(radii, dtype=np.int8)[best],
         neighbors=sizes.astype(np.int32),
@@ -182,14 +183,28 @@ def local_moran(
     )
 
 
-def _checked_parameters(k: int | str, alpha: float, p_method: str, simulations: int) -> tuple[int, ...]:
-    """Return the radii to be analysed."""
+def _check_method(p_method: str, simulations: int) -> None:
     if p_method not in P_METHODS:
         raise InvalidParameter(f"p_method must be one of {', '.join(P_METHODS)}, got {p_method!r}")
-    if not 0 < alpha < 1:
-        raise InvalidParameter(f"alpha must lie between 0 and 1, got {alpha}")
     if simulations < 1:
         raise InvalidParameter(f"at least 1 simulation is needed, got {simulations}")
+
+
+def checked_rings(k: int | str, alpha: float) -> tuple[int, ...]:
+    """Return the radii to be analysed.
+
+    Raises
+    ------
+    InvalidParameter
+        If k or alpha is outside its range.
+
+    Examples
+    --------
+    >>> checked_rings("auto", 0.05), checked_rings(2, 0.05)
+    ((1, 2, 3), (2,))
+    """
+    if not 0 < alpha < 1:
+        raise InvalidParameter(f"alpha must lie between 0 and 1, got {alpha}")
     if k == "auto":
         return AUTO_RINGS
     if isinstance(k, str) or isinstance(k, bool) or k != int(k) or not 1 <= k <= MAX_K:
@@ -197,12 +212,13 @@ def _checked_parameters(k: int | str, alpha: float, p_method: str, simulations: 
     return (int(k),)
 
 
-def _surroundings(index: NeighborIndex, x: NDArray[Any], k: int) -> _Surroundings:
-    return _Surroundings(k, disk_sums(index, x, k) - x, disk_sizes(index, k).astype(np.int64) - 1)
+def surroundings(index: NeighborIndex, x: NDArray[Any], k: int) -> Surroundings:
+    """Return sum and number of the cells within k steps of each, itself left out."""
+    return Surroundings(k, disk_sums(index, x, k) - x, disk_sizes(index, k).astype(np.int64) - 1)
 
 
 def _chosen_method(
-    p_method: str, x: NDArray[Any], around: list[_Surroundings]
+    p_method: str, x: NDArray[Any], around: list[Surroundings]
 ) -> tuple[ValueGroups | None, str]:
     """Return the groups of equal values where p is to be exact, and the name of the method."""
     if p_method == "exact" and x.dtype.kind != "i":
@@ -215,7 +231,7 @@ def _chosen_method(
     return None, "monte-carlo"
 
 
-def _extent(groups: ValueGroups, around: list[_Surroundings]) -> tuple[int, int]:
+def _extent(groups: ValueGroups, around: list[Surroundings]) -> tuple[int, int]:
     """Return the largest number of neighbours, and the largest excess of their sum."""
     return (
         max(int(a.sizes.max()) for a in around),
@@ -223,7 +239,7 @@ def _extent(groups: ValueGroups, around: list[_Surroundings]) -> tuple[int, int]
     )
 
 
-def _deviations(x: NDArray[Any]) -> NDArray[Any]:
+def deviations_of(x: NDArray[Any]) -> NDArray[Any]:
     """Return n (x - m), exactly for whole numbers; what is only rounding is 0."""
     deviations: NDArray[Any] = len(x) * x - x.sum()
     if x.dtype.kind == "f":
@@ -233,7 +249,7 @@ def _deviations(x: NDArray[Any]) -> NDArray[Any]:
 
 def _tails(
     x: NDArray[Any],
-    around: list[_Surroundings],
+    around: list[Surroundings],
     groups: ValueGroups | None,
     simulations: int,
     rng: np.random.Generator,
@@ -252,7 +268,7 @@ def _tails(
 
 
 def _exact_tails(
-    x: NDArray[Any], around: list[_Surroundings], groups: ValueGroups
+    x: NDArray[Any], around: list[Surroundings], groups: ValueGroups
 ) -> list[tuple[Floats, Floats]]:
     tails = [(np.empty(len(x)), np.empty(len(x))) for _ in around]
     which = np.searchsorted(groups.distinct, (x - groups.minimum) // groups.unit)
@@ -270,7 +286,7 @@ def _two_sided(upper: Floats, lower: Floats, deviations: NDArray[Any]) -> Floats
     return np.where((deviations == 0) & ~np.isnan(p), 1.0, p)
 
 
-def _moran_i(x: NDArray[Any], sums: NDArray[Any], sizes: Integers) -> Floats:
+def local_i(x: NDArray[Any], sums: NDArray[Any], sizes: Integers) -> Floats:
     """Return I_i; NaN without a neighbour, or where all values are equal."""
     if is_constant(x):
         return np.full(len(x), np.nan)
@@ -281,9 +297,10 @@ def _moran_i(x: NDArray[Any], sums: NDArray[Any], sizes: Integers) -> Floats:
     return found
 
 
-def _quadrants(
+def quadrants(
     x: NDArray[Any], deviations: NDArray[Any], sums: NDArray[Any], sizes: Integers
 ) -> NDArray[np.str_]:
+    """Return HH, HL, LH or LL: the cell, then the mean of its neighbours, above the mean (H) or not."""
     around = len(x) * sums - sizes * x.sum()
     if x.dtype.kind == "f":
         around[np.abs(around) <= _TIE * len(x) * sizes * np.abs(x).max()] = 0
@@ -293,7 +310,7 @@ def _quadrants(
 
 def _diagnostics(
     x: NDArray[Any],
-    around: list[_Surroundings],
+    around: list[Surroundings],
     groups: ValueGroups | None,
     p: Floats,
     *,
@@ -305,6 +322,7 @@ def _diagnostics(
     n, n_tests = len(x), int((~np.isnan(p)).sum())
     mean, variance = float(x.mean()), float(x.var())
     found: dict[str, Any] = {
+        "denominator": False,
         "n": n,
         "total": float(x.sum()) if x.dtype.kind == "f" else int(x.sum()),
         "zeros": int((x == 0).sum()),
@@ -325,7 +343,7 @@ def _diagnostics(
     return found | {"warnings": _warnings(found)}
 
 
-def _floor(around: list[_Surroundings], groups: ValueGroups | None, n: int, simulations: int) -> float:
+def _floor(around: list[Surroundings], groups: ValueGroups | None, n: int, simulations: int) -> float:
     """Return the smallest two-sided p that any arrangement of these values could give a cell."""
     if groups is None:
         return min(1.0, 2 / (1 + simulations))
@@ -339,7 +357,7 @@ def _floor(around: list[_Surroundings], groups: ValueGroups | None, n: int, simu
     return floor
 
 
-def _null_cells(x: NDArray[Any], around: list[_Surroundings], p: Floats) -> dict[str, int]:
+def _null_cells(x: NDArray[Any], around: list[Surroundings], p: Floats) -> dict[str, int]:
     """Return how many cells have no answer at all, by reason."""
     is_null = np.isnan(p)
     if not is_null.any():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammainc, gammaincc, ndtr
 
-from spatial.neighbors import NeighborIndex, disk_sums, disk_values
+from spatial.neighbors import NeighborIndex, disk_sizes, disk_sums, disk_values
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,13 @@ def upper_tail(observed: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Flo
 
 
 def disk_tails(
-    index: NeighborIndex, observed_sums: ArrayLike, expected: ArrayLike, k: int, phi: float
+    index: NeighborIndex,
+    observed_sums: ArrayLike,
+    expected: ArrayLike,
+    k: int,
+    phi: float,
+    *,
+    with_centre: bool = True,
 ) -> tuple[Floats, Floats]:
     """Return P(S >= s) and P(S <= s) for the incidents in the disk of every cell.
 
@@ -88,6 +94,8 @@ def disk_tails(
         Radius of the disks.
     phi : float
         Dispersion; 0 or more.
+    with_centre : bool
+        Whether the disk of a cell holds the cell itself; without it `observed_sums` must be without it, too.
 
     Returns
     -------
@@ -110,17 +118,28 @@ def disk_tails(
     """
     s, e = np.asarray(observed_sums, dtype=np.int64), np.asarray(expected, dtype=np.float64)
     mean, squares = disk_sums(index, e, k), disk_sums(index, e * e, k)
+    if not with_centre:
+        alone = disk_sizes(index, k) == 1  # nothing is left there, whatever the rounding of e - e says
+        mean = np.where(alone, 0.0, np.maximum(mean - e, 0.0))
+        squares = np.maximum(squares - e * e, 0.0)
     p_hot, p_cold = tails(s, np.where(mean > 0, mean, 1.0), mean + phi * squares)
     if phi * float(e.max(initial=0.0)) > _NO_INFLATION:
         is_open = mean > 0
         upper = np.flatnonzero(is_open & (p_hot <= _KEPT_ABOVE) & (s > 0))
         lower = np.flatnonzero(is_open & (p_cold <= _KEPT_ABOVE))
-        for rows, values in disk_values(index, e, upper, k):
-            p_hot[rows] = sum_tail(s[rows], values, phi, p_hot[rows], is_upper=True)
-        for rows, values in disk_values(index, e, lower, k):
-            p_cold[rows] = sum_tail(s[rows], values, phi, p_cold[rows], is_upper=False)
+        for is_upper, p, wanted in ((True, p_hot, upper), (False, p_cold, lower)):
+            for rows, found in disk_values(index, e, wanted, k):
+                values = found if with_centre else _without_one(found, e[rows])
+                p[rows] = sum_tail(s[rows], values, phi, p[rows], is_upper=is_upper)
     p_hot[mean <= 0] = p_cold[mean <= 0] = np.nan
     return p_hot, p_cold
+
+
+def _without_one(values: Floats, own: Floats) -> Floats:
+    """Return rows of values, in each row one that equals `own` struck out; equal ones are all the same."""
+    left = values.copy()
+    left[np.arange(len(own)), (values == own[:, None]).argmax(axis=1)] = 0
+    return left
 
 
 def sum_tail(

@@ -52,10 +52,11 @@ METHODS: dict[str, Method] = {
     ),
     "outliers": Method(
         OutliersInputs,
-        "1",
+        "2",
         "Clusters and outliers (local Moran)",
         "Cells that are like their neighbours (HH, LL) and cells that are odd among them (HL, LH), with an"
-        " honest two-sided p: exact permutation given the cell's own value, ties fully counted.",
+        " honest two-sided p: exact permutation given the cell's own value, ties fully counted; with a"
+        " population of rates, against a negative binomial null of equal risk.",
     ),
     "emerging": Method(
         EmergingInputs,

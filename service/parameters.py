@@ -237,8 +237,9 @@ class OutliersInputs(IncidentInputs):
     alpha: float = Field(default=0.05, gt=0, le=0.5)
     """False discovery rate at which a cell is called."""
 
-    p_method: Literal["auto", "exact", "monte-carlo"] = "auto"
-    """How p is computed; auto takes the exact permutation law where the data allow it."""
+    p_method: Literal["auto", "exact", "monte-carlo", "negative-binomial"] = "auto"
+    """How p is computed; auto takes the exact permutation law where the data allow it, and with a population
+    the negative binomial null of equal risk."""
 
     simulations: int = Field(default=999, ge=99, le=99_999)
     """Permutations, where p comes from Monte Carlo."""
@@ -275,8 +276,9 @@ class EmergingInputs(IncidentInputs):
     side: Literal["hot", "cold", "both"] = "both"
     """Which departures are looked for; the cold patterns need both."""
 
-    p_method: Literal["auto", "exact", "monte-carlo"] = "auto"
-    """How p is computed; auto takes the exact permutation law where the data allow it."""
+    p_method: Literal["auto", "exact", "monte-carlo", "negative-binomial"] = "auto"
+    """How p is computed; auto takes the exact permutation law where the data allow it, and with a population
+    the negative binomial null of equal risk."""
 
     simulations: int = Field(default=999, ge=99, le=99_999)
     """Permutations, where p comes from Monte Carlo."""

@@ -1,7 +1,7 @@
 """The study area of a question, with the incidents of a layer counted into it; zeros are data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from data.store import Layer, Store
 from service.analyses.carried import crowding_diagnostics
 from service.layer_kinds import layer_of_kind
 from service.parameters import IncidentInputs, instants
-from service.population import population_area
+from service.population import Population, population_area, population_on
 from spatial.study_area import StudyArea, study_area_cut, study_area_from_data, study_area_from_polygon
+
+# Incidents outside the study area are worth a sentence from this share on.
+_WORTH_A_NOTE = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,37 @@ def gridded(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) 
     if not counted.found["selected"]:
         diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
     return Grid(area, counted.count, counted.selection, diagnostics)
+
+
+def with_people(store: Store, inputs: IncidentInputs, grid: Grid) -> tuple[Grid, Population | None]:
+    """Return the cells whose population is known, and their people; without a population all cells."""
+    if not inputs.population:
+        return grid, None
+    people = population_on(store, inputs.population, grid.area)
+    known = ~np.isnan(people.people)
+    left_out = grid.count[~known].sum().item()
+    outside = grid.diagnostics["outside_study_area"] + left_out
+    told = {
+        **grid.diagnostics,
+        **people.diagnostics,
+        "study_area_cells": int(known.sum()),
+        "outside_study_area": outside,
+        "incidents_of_unknown_population": left_out,
+        "notes": [*grid.diagnostics["notes"], *people.notes, *_outside_notes(outside, grid.count[known])],
+    }
+    area = replace(grid.area, cells=grid.area.cells[known])
+    kept = replace(grid, area=area, count=grid.count[known], diagnostics=told)
+    return kept, replace(people, people=people.people[known])
+
+
+def _outside_notes(outside: float, inside: npt.NDArray[Any]) -> list[str]:
+    selected = outside + inside.sum().item()
+    if outside <= _WORTH_A_NOTE * selected:
+        return []
+    return [
+        f"{outside:,} of {selected:,} incidents lie outside the study area and are not counted: with a"
+        " population and no boundary it is the cells whose population is known"
+    ]
 
 
 def selection_of(layer: Layer, inputs: IncidentInputs, *, categories: bool = True) -> Selection:

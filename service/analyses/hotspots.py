@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +16,17 @@ from models.hotspots import Hotspots
 from models.rates import empirical_bayes
 from service.analyses.carried import advice_on_resolution
 from service.analyses.findings import Finding, Findings, Progress
-from service.analyses.gridded import Grid, gridded, rate_of
+from service.analyses.gridded import Grid, gridded, rate_of, with_people
 from service.analyses.provenance import emberline_member, timestamp
 from service.analyses.stability import changes_of, rows_of, stability_of, told_of
 from service.analyses.verdict import verdict
 from service.layer_kinds import incident_layer
 from service.parameters import HotspotInputs
 from service.places import named_places, streets_of
-from service.population import Population, population_on
+from service.population import Population
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
-
-# Incidents outside the study area are worth a sentence from this share on.
-_WORTH_A_NOTE = 0.01
 
 
 def hotspot_findings(
@@ -43,7 +40,7 @@ def hotspot_findings(
     """Gi* hotspots of one incident layer: every cell of the study area, and the connected areas."""
     layer = incident_layer(store, inputs.layer)
     progress("counting incidents by cell")
-    grid, people = _with_people(store, inputs, gridded(store, layer, inputs, max_cells))
+    grid, people = with_people(store, inputs, gridded(store, layer, inputs, max_cells))
     progress(f"testing {len(grid.area.cells):,} cells")
     index = neighbor_index(grid.area.cells)
     known = None if people is None else people.people
@@ -102,37 +99,6 @@ def hotspot_findings(
         timestamp=timestamp(store, inputs),
         collections={name: make() for name, make in makers.items() if only in (None, name)},
     )
-
-
-def _with_people(store: Store, inputs: HotspotInputs, grid: Grid) -> tuple[Grid, Population | None]:
-    """Return the cells whose population is known, and their people; without a population all cells."""
-    if not inputs.population:
-        return grid, None
-    people = population_on(store, inputs.population, grid.area)
-    known = ~np.isnan(people.people)
-    left_out = grid.count[~known].sum().item()
-    outside = grid.diagnostics["outside_study_area"] + left_out
-    told = {
-        **grid.diagnostics,
-        **people.diagnostics,
-        "study_area_cells": int(known.sum()),
-        "outside_study_area": outside,
-        "incidents_of_unknown_population": left_out,
-        "notes": [*grid.diagnostics["notes"], *people.notes, *_outside_notes(outside, grid.count[known])],
-    }
-    area = replace(grid.area, cells=grid.area.cells[known])
-    kept = replace(grid, area=area, count=grid.count[known], diagnostics=told)
-    return kept, replace(people, people=people.people[known])
-
-
-def _outside_notes(outside: float, inside: npt.NDArray[Any]) -> list[str]:
-    selected = outside + inside.sum().item()
-    if outside <= _WORTH_A_NOTE * selected:
-        return []
-    return [
-        f"{outside:,} of {selected:,} incidents lie outside the study area and are not counted: with a"
-        " population and no boundary it is the cells whose population is known"
-    ]
 
 
 def _cell_finding(inputs: HotspotInputs, grid: Grid, found: Hotspots, people: Population | None) -> Finding:

@@ -86,7 +86,7 @@ def test_a_map_of_cells_that_never_held_anything_says_so(city: DuckDBStore) -> N
     assert not any(never in words for words in hot["emberline"]["diagnostics"]["notes"])
 
 
-@pytest.mark.parametrize("method", ["outliers", "emerging"])
+@pytest.mark.parametrize("method", ["emerging"])
 def test_a_population_is_not_taken_for_a_denominator(city: DuckDBStore, tmp_path: Path, method: str) -> None:
     people = [{"lng": "-111.97", "lat": "33.39", "population": "900"}]
     order = IngestOrder("people", kind="population", timezone=ZONE)
