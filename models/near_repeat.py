@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from models.errors import InvalidParameter
+from models.replicates import OnReplicates, by_hundredths, say_nothing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -90,6 +91,7 @@ def near_repeat(
     distance_limits_m: ArrayLike,
     day_limits: ArrayLike,
     simulations: int = 999,
+    on_replicates: OnReplicates = say_nothing,
     rng: np.random.Generator,
 ) -> NearRepeats:
     """Return how many pairs of incidents lie near each other in place and time, and how many chance brings.
@@ -106,6 +108,8 @@ def near_repeat(
         Upper limits of the time bands in days, ascending.
     simulations : int
         R, how often the times are permuted.
+    on_replicates : callable, optional
+        Told how many permutations are counted, at most a hundred times.
     rng : numpy.random.Generator
         The same state gives the same answer, whatever the order of the incidents.
 
@@ -149,8 +153,10 @@ def near_repeat(
     p = np.full(observed.shape, np.nan)
     if reason is None:
         n_reached = np.zeros(observed.shape, dtype=np.int64)
-        for _ in range(simulations):
+        tell = by_hundredths(simulations, on_replicates)
+        for done in range(1, simulations + 1):
             n_reached += _counts(pairs, rng.permutation(ticks), limits_s, shape) >= observed
+            tell(done)
         p = (1.0 + n_reached) / (1 + simulations)
     ratio = np.full(observed.shape, np.nan)
     np.divide(observed, expected, out=ratio, where=expected > 0)

@@ -1,9 +1,9 @@
 """The scan: which disk, during which window, holds more cases than chance, and one p for the whole of it.
 
-With a denominator the discrete Poisson model asks where risk is raised; without one the space-time
-permutation model asks where cases come together in space and time, given how many each place and each time
-has. In both the best candidate is compared with the best of every simulated map: the p is family-wise, no
-correction for the number of candidates is left to be made.
+With a denominator the discrete Poisson model asks where risk is raised, by more than the risks of ordinary
+cells differ; without one the space-time permutation model asks where cases come together in space and time,
+given how many each place and each time has. In both the best candidate is compared with the best of every
+simulated map: the p is family-wise, no correction for the number of candidates is left to be made.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.dispersion import DispersionFit
 from models.errors import InvalidParameter
+from models.replicates import OnReplicates, say_nothing
 from models.scan_candidates import (
     Candidates,
     Floats,
@@ -23,12 +24,21 @@ from models.scan_candidates import (
     stack,
 )
 from models.scan_null import null_maxima
-from models.scan_question import NULL_MODELS, Cases, checked_cases, dispersion_of, question, why_nothing
+from models.scan_question import (
+    NEGATIVE_BINOMIAL,
+    PERMUTATION,
+    POISSON,
+    Cases,
+    checked_cases,
+    dispersion_of,
+    null_model_of,
+    question,
+    why_nothing,
+)
 from spatial.disks import growing_disk_sums
 from spatial.grid import disk
 from spatial.neighbors import MAX_K, NeighborIndex
 
-POISSON, PERMUTATION = "poisson", "space-time-permutation"
 # Scores that differ by less are ties.
 _TIE = 1e-9
 # Counts whose variance in a cell exceeds the mean by this share differ more than Poisson counts do.
@@ -128,10 +138,11 @@ def scan(
     mode: str = "prospective",
     max_radius: int = 10,
     max_bins: int | None = None,
-    null_model: str = "poisson",
+    null_model: str = "auto",
     simulations: int = 999,
     days_between_analyses: float | None = None,
     max_clusters: int = 20,
+    on_replicates: OnReplicates = say_nothing,
     rng: np.random.Generator,
 ) -> Scan:
     """Return the most likely clusters of cases over a study area.
@@ -156,23 +167,27 @@ def scan(
         Steps, 0 to 10.
     max_bins : int, optional
         Bins of the longest window; never more than half of them.
-    null_model : {"poisson", "negative-binomial"}
-        With a denominator, what a map without clusters looks like: the same risk in every cell, or risks
-        that differ from cell to cell, at random and at all times alike, as much as those of the ordinary
-        cells do (variance mean + phi mean²). The first takes any difference in risk for a cluster.
+    null_model : {"auto", "poisson", "negative-binomial"}
+        With a denominator, what a map without clusters looks like. negative-binomial, and auto: risks that
+        differ from cell to cell, at random and at all times alike, as much as those of the ordinary cells do
+        (variance mean + phi mean²). poisson: the same risk in every cell; any difference in risk is then
+        taken for a cluster. Without a denominator auto permutes the dates, and poisson too, with a warning.
     simulations : int
         R, maps without clusters.
     days_between_analyses : float, optional
         For the recurrence interval of a prospective scan.
     max_clusters : int
         How many clusters come back at most.
+    on_replicates : callable, optional
+        Told now and then how many of the maps without clusters are done.
     rng : numpy.random.Generator
         The same state gives the same answer; more simulations keep the maps of fewer.
 
     Raises
     ------
     InvalidParameter
-        If a parameter is outside its range, or counts and expectations are no counts and expectations.
+        If a parameter is outside its range, counts and expectations are no counts and expectations, or
+        risks that differ are to be simulated without a denominator.
     TooFewObservations
         If there is no cell.
 
@@ -199,12 +214,12 @@ def scan(
     """
     cases = checked_cases(counts, expected, len(index))
     _check_parameters(max_radius, simulations, days_between_analyses, max_clusters)
-    _check_null_model(null_model, cases)
+    null_used = null_model_of(null_model, cases)
     windows = scan_windows(cases.n_bins, mode, max_bins)
     fit, reason = dispersion_of(cases), why_nothing(cases)
     notes = _of_cases(cases, fit) | {
         "mode": mode if cases.n_bins > 1 else None,
-        "null_model": null_model if cases.expected is not None else None,
+        "null_model": null_used,
         "max_radius": max_radius,
         "longest_window": windows.longest,
         "simulations": simulations,
@@ -212,17 +227,17 @@ def scan(
     if reason is not None:
         notes["warnings"] = [f"Nothing to be found: {reason}."]
         return Scan((), np.empty(0), notes["model"], reason, notes)
-    phi = fit.phi if fit is not None and null_model == "negative-binomial" else 0.0
+    phi = fit.phi if fit is not None and null_used == NEGATIVE_BINOMIAL else 0.0
     candidates, null = question(cases, index, windows, max_radius, phi)
     best = _observed(candidates, cases.counts)
-    maxima = null_maxima(candidates, null, simulations, rng)
+    maxima = null_maxima(candidates, null, simulations, rng, on_replicates)
     days = days_between_analyses if windows.ends_now and cases.n_bins > 1 else None
     clusters = tuple(
         _cluster(rank, place, best, candidates, index, maxima, days)
         for rank, place in enumerate(_without_overlap(best, index, max_radius, max_clusters), 1)
     )
     notes |= _of_simulations(candidates, maxima)
-    return Scan(clusters, maxima, notes["model"], None, notes | {"warnings": _warnings(notes)})
+    return Scan(clusters, maxima, notes["model"], None, notes | {"warnings": _warnings(notes, null_model)})
 
 
 def gumbel_tail(score: float, maxima: ArrayLike) -> float:
@@ -260,16 +275,6 @@ def _check_parameters(
         raise InvalidParameter(f"at least 1 cluster has to be asked for, got {max_clusters}")
     if days_between_analyses is not None and not 0 < days_between_analyses < np.inf:
         raise InvalidParameter(f"days between analyses must be positive, got {days_between_analyses}")
-
-
-def _check_null_model(null_model: str, cases: Cases) -> None:
-    if null_model not in NULL_MODELS:
-        raise InvalidParameter(f"null_model must be one of {', '.join(NULL_MODELS)}, got {null_model!r}")
-    if null_model != "poisson" and cases.expected is None:
-        raise InvalidParameter(
-            f"null_model={null_model} needs a denominator; without one the dates of the cases are permuted, "
-            "which holds whatever the risks of the cells are"
-        )
 
 
 def _observed(candidates: Candidates, cases: Integers) -> _Best:
@@ -362,12 +367,17 @@ def _of_cases(cases: Cases, fit: DispersionFit | None) -> dict[str, Any]:
         "cases": cases.total,
         "unexpected_cases": cases.n_unexpected,
         "phi": None,
+        "dispersion_converged": None,
         "variance_inflation": None,
     }
     if fit is not None and cases.expected is not None:
         means = cases.expected.reshape(len(cases.counts), -1).sum(axis=1)
         weighted_mean = float(np.square(means).sum() / means.sum()) * cases.total / float(means.sum())
-        found |= {"phi": fit.phi, "variance_inflation": 1 + fit.phi * weighted_mean}
+        found |= {
+            "phi": fit.phi,
+            "dispersion_converged": fit.converged,
+            "variance_inflation": 1 + fit.phi * weighted_mean,
+        }
     return found
 
 
@@ -381,20 +391,26 @@ def _of_simulations(candidates: Candidates, maxima: Floats) -> dict[str, Any]:
     }
 
 
-def _warnings(notes: dict[str, Any]) -> list[str]:
-    """Return the caveats as sentences."""
+def _warnings(notes: dict[str, Any], asked: str) -> list[str]:
+    """Return the caveats as sentences; `asked` is the null model that was asked for."""
     sentences = []
     if notes["model"] == PERMUTATION:
         sentences.append(
             "No denominator was given: clusters are cases that come together in space and time. A place that "
             "has many cases all the time, or a time that has many everywhere, is none."
         )
-    if notes["null_model"] == "poisson" and notes["variance_inflation"] > 1 + _NOTABLE_INFLATION:
+    if notes["model"] == PERMUTATION and asked == POISSON:
+        sentences.append(
+            "null_model=poisson was not used: it needs a denominator. The dates of the cases were permuted."
+        )
+    if notes["null_model"] == POISSON and notes["variance_inflation"] > 1 + _NOTABLE_INFLATION:
         sentences.append(
             f"The counts of the cells scatter {notes['variance_inflation']:.2g} times as much as they would "
             "with the same risk everywhere: differences in risk of any kind are called clusters. "
-            "null_model=negative-binomial asks for more than that."
+            "null_model=negative-binomial, the default, asks for more than that."
         )
+    if notes["null_model"] == NEGATIVE_BINOMIAL and not notes["dispersion_converged"]:
+        sentences.append("The fit of the dispersion did not come to its end; p may be off.")
     if notes["unexpected_cases"]:
         sentences.append(
             f"{notes['unexpected_cases']} cases lie where none is expected and were left out: the "

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.replicates import OnReplicates, by_hundredths, say_nothing
 from models.scan_candidates import (
     Candidates,
     Counts,
@@ -180,7 +181,13 @@ def categorical_law(weights: Floats) -> CategoricalLaw:
     return CategoricalLaw(p, kept, other)
 
 
-def null_maxima(candidates: Candidates, null: Null, simulations: int, rng: np.random.Generator) -> Floats:
+def null_maxima(
+    candidates: Candidates,
+    null: Null,
+    simulations: int,
+    rng: np.random.Generator,
+    on_replicates: OnReplicates = say_nothing,
+) -> Floats:
     """Return the largest score of every simulated map.
 
     Parameters
@@ -190,6 +197,8 @@ def null_maxima(candidates: Candidates, null: Null, simulations: int, rng: np.ra
     simulations : int
         R, the number of maps.
     rng : numpy.random.Generator
+    on_replicates : callable, optional
+        Told how many maps have their maximum, at most a hundred times; the last time all of them have.
 
     Returns
     -------
@@ -199,15 +208,18 @@ def null_maxima(candidates: Candidates, null: Null, simulations: int, rng: np.ra
     root = rng.integers(2**63, size=4).tolist()
     maxima = np.full(simulations, np.nan)
     pilots = maxima[:_PILOTS]
+    tell = by_hundredths(simulations, on_replicates)
     for level in (_FIRST_LEVEL, _FIRST_LEVEL / 2, 0.0):
-        _fill(pilots, level, candidates, null, root)
+        _fill(pilots, level, candidates, null, root, tell)
     usual = float(pilots.min())
     for level in (usual, usual / 2, 0.0):
-        _fill(maxima, level, candidates, null, root)
+        _fill(maxima, level, candidates, null, root, tell)
     return maxima
 
 
-def _fill(maxima: Floats, level: float, candidates: Candidates, null: Null, root: list[int]) -> None:
+def _fill(
+    maxima: Floats, level: float, candidates: Candidates, null: Null, root: list[int], tell: OnReplicates
+) -> None:
     """Score the maps that have no maximum yet, as far as they reach the level."""
     missing = np.flatnonzero(np.isnan(maxima))
     if not len(missing):
@@ -223,6 +235,7 @@ def _fill(maxima: Floats, level: float, candidates: Candidates, null: Null, root
             np.maximum(found, _largest(sheet, limits, maps, candidates), out=found)
         reached = found >= level
         maxima[numbers[reached]] = found[reached]
+        tell(int(np.isfinite(maxima).sum()))
 
 
 def _thresholds(sheet: Sheet, candidates: Candidates, level: float) -> list[Counts]:

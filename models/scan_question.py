@@ -19,7 +19,8 @@ from models.scan_candidates import (
 from models.scan_null import Null, PermutedDates, ScatteredCases, categorical_law
 from spatial.neighbors import NeighborIndex
 
-NULL_MODELS = ("poisson", "negative-binomial")
+POISSON, NEGATIVE_BINOMIAL, PERMUTATION = "poisson", "negative-binomial", "space-time-permutation"
+NULL_MODELS = ("auto", POISSON, NEGATIVE_BINOMIAL)
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,40 @@ def why_nothing(cases: Cases) -> str | None:
             if int((cases.counts.sum(axis=axis) > 0).sum()) == 1:
                 return f"all cases lie in one {what}, so that no order of their dates differs from another"
     return None
+
+
+def null_model_of(asked: str, cases: Cases) -> str:
+    """Return what a map without clusters looks like: "negative-binomial", "poisson" or the permutation.
+
+    Parameters
+    ----------
+    asked : {"auto", "poisson", "negative-binomial"}
+        auto: with a denominator risks that differ from cell to cell. Without one the dates are permuted,
+        whatever is asked: this holds whatever the risks of the cells are.
+    cases : Cases
+
+    Raises
+    ------
+    InvalidParameter
+        If no such model is known, or risks that differ are to be fitted without a denominator.
+
+    Examples
+    --------
+    >>> null_model_of("auto", checked_cases([3, 1], [1.0, 1.0], 2))
+    'negative-binomial'
+    >>> null_model_of("auto", checked_cases([[3, 1], [0, 2]], None, 2))
+    'space-time-permutation'
+    """
+    if asked not in NULL_MODELS:
+        raise InvalidParameter(f"null_model must be one of {', '.join(NULL_MODELS)}, got {asked!r}")
+    if cases.expected is not None:
+        return NEGATIVE_BINOMIAL if asked == "auto" else asked
+    if asked == NEGATIVE_BINOMIAL:
+        raise InvalidParameter(
+            f"null_model={asked} needs a denominator; without one the dates of the cases are permuted, "
+            "which holds whatever the risks of the cells are"
+        )
+    return PERMUTATION
 
 
 def question(

@@ -76,11 +76,11 @@ METHODS: dict[str, Method] = {
     ),
     "scan": Method(
         ScanInputs,
-        "1",
+        "2",
         "Scan statistic",
         "The most likely clusters in space and time: disks of cells and windows that hold more cases than"
-        " expected, each with one family-wise p. Space-time permutation without a denominator, discrete"
-        " Poisson with one.",
+        " expected, each with one family-wise p. Space-time permutation without a denominator; with one"
+        " discrete Poisson, allowing for risks that differ from cell to cell.",
     ),
     "near-repeat": Method(
         NearRepeatInputs,

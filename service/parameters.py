@@ -421,8 +421,10 @@ class ScanInputs(IncidentInputs):
     max_duration: _Text | None = None
     """Longest window as an ISO 8601 duration; at most, and by default, half the period."""
 
-    null_model: Literal["poisson", "negative-binomial"] = "poisson"
-    """With a population: cells of equal risk, or of risks that differ as those of ordinary cells do."""
+    null_model: Literal["auto", "poisson", "negative-binomial"] = "auto"
+    """What a map without clusters looks like; auto: with a population negative-binomial, risks that differ as
+    those of ordinary cells do; without one permuted dates. poisson, with a population: the same risk in every
+    cell, so that any difference in risk counts as a cluster."""
 
     fold: bool = True
     """Whether cases at one place in one bin count once: several records of one event are no cluster."""

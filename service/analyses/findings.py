@@ -31,3 +31,8 @@ class Findings:
     emberline: dict[str, Any]
     timestamp: str
     collections: dict[str, Finding] = field(default_factory=dict)
+
+
+def replicates_told(progress: Progress, what: str, total: int) -> Callable[[int], None]:
+    """Return what a model calls with the number of replicates that are done."""
+    return lambda done: progress(f"{what}, {done:,} of {total:,}")

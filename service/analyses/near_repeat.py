@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from data.store import Layer, Store
 from models.near_repeat import NearRepeats, near_repeat
 from models.piles import LEAST_PILE, TIMES_USUAL, Places, places
-from service.analyses.findings import Finding, Findings, Progress
+from service.analyses.findings import Finding, Findings, Progress, replicates_told
 from service.analyses.gridded import whole_numbers
 from service.analyses.points import Incidents, incidents_of
 from service.analyses.provenance import emberline_member, timestamp
@@ -46,6 +46,7 @@ def near_repeat_findings(
         distance_limits_m=inputs.distances_m,
         day_limits=inputs.days,
         simulations=inputs.simulations,
+        on_replicates=replicates_told(progress, "comparing pairs under permuted times", inputs.simulations),
         rng=np.random.default_rng(inputs.seed),
     )
     told = _diagnostics(layer, incidents, metres, found, by)

@@ -12,7 +12,7 @@ from data.store import Layer, Store
 from models.errors import InvalidParameter
 from models.scan import Cluster, Scan, scan
 from models.scan_cases import fold_cases
-from service.analyses.findings import Finding, Findings, Progress
+from service.analyses.findings import Finding, Findings, Progress, replicates_told
 from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
@@ -68,6 +68,7 @@ def scan_findings(
         simulations=inputs.simulations,
         days_between_analyses=_days(bins) if inputs.bin != _SPATIAL else None,
         max_clusters=inputs.max_clusters,
+        on_replicates=replicates_told(progress, "scanning simulated maps", inputs.simulations),
         rng=np.random.default_rng(inputs.seed),
     )
     told = _diagnostics(layer, area, bins, cases, people, found)

@@ -214,3 +214,12 @@ def test_wrong_points_and_too_many_pairs_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "MAX_PAIRS", 10)
     with pytest.raises(InvalidParameter, match="choose a smaller distance"):
         found(*made(50, 0))
+
+
+def test_permutations_are_told_and_change_nothing() -> None:
+    heard: list[int] = []
+    told, silent = (
+        found(*made(60, 1), simulations=250, on_replicates=hear) for hear in (heard.append, lambda _: None)
+    )
+    assert heard == sorted(set(heard)) and heard[-1] == 250 and len(heard) == 100
+    np.testing.assert_array_equal(told.p, silent.p)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import scan as scan_module
+from models.dispersion import DispersionFit
 from models.errors import InvalidParameter, TooFewObservations
 from models.scan import Cluster, Scan, gumbel_tail, scan
 from models.scan_candidates import (
@@ -113,16 +115,28 @@ def test_purely_spatial_best_cluster_is_that_of_all_disks(area: np.ndarray) -> N
 
 
 @pytest.mark.parametrize("mode", ["prospective", "retrospective"])
-@pytest.mark.parametrize("denominator", ["none", "per cell", "per cell and bin"])
+@pytest.mark.parametrize(
+    ("denominator", "null_model"),
+    [
+        ("none", "auto"),
+        ("per cell", "auto"),
+        ("per cell", "poisson"),
+        ("per cell and bin", "auto"),
+        ("per cell and bin", "poisson"),
+    ],
+)
 @pytest.mark.parametrize("mean", [0.03, 0.4])
 def test_maxima_are_those_of_all_candidates_of_the_simulated_maps(
-    mode: str, denominator: str, mean: float
+    mode: str, denominator: str, null_model: str, mean: float
 ) -> None:
-    counts = made_counts(len(SMALL), 6, 5, mean)
+    counts = np.random.default_rng(5).poisson(
+        mean * np.random.default_rng(6).gamma(0.5, 2, (len(SMALL), 1)), (len(SMALL), 6)
+    )
     means = np.random.default_rng(2).uniform(0.5, 2, (len(SMALL), 6))
     expected = {"none": None, "per cell": means[:, 0], "per cell and bin": means}[denominator]
     rng, windows = np.random.default_rng(7), scan_windows(6, mode, None)
-    found = scanned(counts, mode=mode, expected=expected, rng=np.random.default_rng(7), simulations=25)
+    options = {"mode": mode, "null_model": null_model, "rng": np.random.default_rng(7), "simulations": 25}
+    found = scanned(counts, expected=expected, **options)
     cell, one_bin = np.nonzero(counts)
     repeats = counts[cell, one_bin]
     total, n = int(counts.sum()), len(SMALL)
@@ -130,8 +144,10 @@ def test_maxima_are_those_of_all_candidates_of_the_simulated_maps(
         ages = np.sort(np.repeat(5 - one_bin, repeats)).astype(np.int32)
         null = PermutedDates(np.repeat(cell, repeats), ages, windows, n, np.int64)
     else:
-        law = categorical_law(expected.ravel())
-        null = ScatteredCases(law, expected.ndim == 2, 0.0, total, windows, n, np.int64)
+        law, phi = categorical_law(expected.ravel()), found.diagnostics["phi"]
+        assert phi > 0 or mean < 0.1
+        phi = phi if null_model == "auto" else 0.0
+        null = ScatteredCases(law, expected.ndim == 2, phi, total, windows, n, np.int64)
     root = rng.integers(2**63, size=4).tolist()
     spread = None if expected is None else np.broadcast_to(expected.reshape(n, -1), (n, 6))
     disks, pairs = disks_of(SMALL, 2), windows_of(6, mode, 3)
@@ -219,18 +235,75 @@ def test_unlike_risks_scatter_as_negative_binomial_counts(by_bin: bool) -> None:
     np.testing.assert_allclose(by_bins, shares, atol=4 * np.sqrt(0.25 / totals.sum()))
 
 
-def test_unlike_risks_of_the_cells_are_clusters_to_one_null_and_not_to_the_other() -> None:
-    rng = np.random.default_rng(3)
-    counts = rng.poisson(4 * rng.gamma(1, 1, 397))
+def unlike_risks(seed: int) -> np.ndarray:
+    """Return cases of 397 cells whose risks differ by themselves, with no cluster."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(4 * rng.gamma(1, 1, 397))
+
+
+def test_unlike_risks_of_the_cells_are_clusters_to_one_null_and_not_to_the_default() -> None:
     cells = disk([CELL], 11)
-    by_poisson, by_both = (
-        scanned(counts, cells, expected=np.ones(397), null_model=name, simulations=99)
-        for name in ("poisson", "negative-binomial")
+    options = {"expected": np.ones(397), "simulations": 99}
+    by_poisson = scanned(unlike_risks(3), cells, null_model="poisson", **options)
+    by_default, by_name = (
+        scanned(unlike_risks(3), cells, **options, **more)
+        for more in ({}, {"null_model": "negative-binomial"})
     )
-    assert by_poisson.clusters[0].p == 0.01 < 0.05 < by_both.clusters[0].p
-    assert by_poisson.clusters[0].llr == by_both.clusters[0].llr
+    assert by_poisson.clusters[0].p == 0.01 < 0.05 < by_default.clusters[0].p
+    assert by_poisson.clusters[0].llr == by_default.clusters[0].llr
+    assert plain(by_default) == plain(by_name)
     assert any("scatter" in text for text in by_poisson.diagnostics["warnings"])
-    assert not any("scatter" in text for text in by_both.diagnostics["warnings"])
+    assert not any("scatter" in text for text in by_default.diagnostics["warnings"])
+
+
+@pytest.mark.parametrize("n_bins", [1, 4])
+def test_the_default_seldom_alarms_where_risks_differ_and_poisson_nearly_always(n_bins: int) -> None:
+    cells, alarms = disk([CELL], 11), {"auto": 0, "poisson": 0}
+    for seed, null_model in product(range(12), alarms):
+        maps = np.random.default_rng(seed).multinomial(unlike_risks(seed), np.full(n_bins, 1 / n_bins))
+        options = {"expected": np.ones(397), "null_model": null_model, "simulations": 19}
+        alarms[null_model] += scanned(maps, cells, **options).clusters[0].p <= 0.05
+    assert alarms["poisson"] >= 11
+    assert alarms["auto"] <= 3  # 12 maps at a level of .05: more alarms in 0.2 % of such tests
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected", "used"),
+    [
+        ("auto", np.ones(37), "negative-binomial"),
+        ("negative-binomial", np.ones(37), "negative-binomial"),
+        ("poisson", np.ones(37), "poisson"),
+        ("auto", None, "space-time-permutation"),
+        ("poisson", None, "space-time-permutation"),
+    ],
+)
+def test_the_null_that_was_used_is_told(asked: str, expected: np.ndarray | None, used: str) -> None:
+    counts = made_counts(37, 6, 8)
+    told = scanned(counts, expected=expected, null_model=asked).diagnostics
+    assert told["null_model"] == used
+    was_ignored = asked == "poisson" and expected is None
+    assert any("was not used" in text for text in told["warnings"]) is was_ignored
+    assert scanned(0 * counts, expected=expected, null_model=asked).diagnostics["null_model"] == used
+
+
+def test_a_fit_without_end_is_told_where_it_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = DispersionFit(phi=0.5, level=1.0, n_censored=0, converged=False)
+    monkeypatch.setattr(scan_module, "dispersion_of", lambda cases: fit)
+    for null_model, is_told in (("auto", True), ("poisson", False)):
+        told = scanned(made_counts(37, 6, 8), expected=np.ones(37), null_model=null_model).diagnostics
+        assert any("did not come to its end" in text for text in told["warnings"]) is is_told
+
+
+@pytest.mark.parametrize("simulations", [19, 250])
+@pytest.mark.parametrize("expected", [None, np.ones(37)])
+def test_replicates_are_told_and_change_nothing(simulations: int, expected: np.ndarray | None) -> None:
+    counts, heard = made_counts(37, 6, 8), list[int]()
+    options = {"expected": expected, "simulations": simulations}
+    told = scanned(counts, on_replicates=heard.append, **options)
+    assert heard == sorted(set(heard)) and heard[-1] == simulations and len(heard) <= 100
+    silent = scanned(counts, **options)
+    assert plain(told) == plain(silent)
+    np.testing.assert_array_equal(told.maxima, silent.maxima)
 
 
 def test_critical_counts_are_the_smallest_that_reach_the_level() -> None:

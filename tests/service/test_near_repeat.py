@@ -225,3 +225,13 @@ def test_the_command_line_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFix
     ]
     assert float(rows[0]["p"]) == 0.001
     assert "4 features" in capsys.readouterr().out
+
+
+def test_progress_goes_on_while_times_are_permuted(store: DuckDBStore) -> None:
+    heard: list[str] = []
+    given = inputs_of("near-repeat", {"layer": "calls", "simulations": 199})
+    aloud = findings("near-repeat", store, given, max_cells=1_000_000, progress=heard.append)
+    assert "comparing pairs under permuted times, 199 of 199" in heard
+    assert 3 < sum(words.startswith("comparing pairs") for words in heard) <= 100
+    silent = findings("near-repeat", store, given, max_cells=1_000_000)
+    np.testing.assert_equal(table(aloud), table(silent))

@@ -98,10 +98,11 @@ def test_calendar_bins_fold_across_their_days(tmp_path: Path) -> None:
 
 @pytest.fixture
 def peopled(city: DuckDBStore, tmp_path: Path) -> DuckDBStore:
+    """Return the city with as many people wherever calls come from."""
     rng = np.random.default_rng(0)
     rows = [
         {"id": i, "lng": f"{-111.93 + x:.6f}", "lat": f"{33.42 + y:.6f}", "population": 10}
-        for i, (x, y) in enumerate(rng.uniform(-0.045, 0.045, (3000, 2)))
+        for i, (x, y) in enumerate(rng.uniform(-0.04, 0.04, (3000, 2)))
     ]
     ingest_file(city, write_rows(tmp_path / "people.csv", rows), IngestOrder("people", kind="population"))
     return city
@@ -113,7 +114,37 @@ def test_a_spatial_scan_judges_against_the_people(peopled: DuckDBStore) -> None:
     assert told["p"] <= 0.05
     assert told["recurrence_days"] is None
     assert h3.latlng_to_cell(NEW[1] + 0.004, NEW[0] + 0.004, 8) in told["cells"]
-    assert found["emberline"]["diagnostics"]["population_layer"] == "people"
+    diagnostics = found["emberline"]["diagnostics"]
+    assert diagnostics["population_layer"] == "people"
+    assert (diagnostics["model"], diagnostics["null_model"]) == ("poisson", "negative-binomial")
+    assert found["emberline"]["parameters"]["null_model"] == "auto"
+
+
+def test_a_null_of_equal_risks_is_taken_where_it_is_asked_for(peopled: DuckDBStore) -> None:
+    asked = {"population": "people", "bin": "none", "max_radius": 2}
+    by_name = _asked(peopled, **asked, null_model="negative-binomial")
+    assert by_name["features"] == _asked(peopled, **asked)["features"]
+    found = _asked(peopled, **asked, null_model="poisson")["emberline"]
+    assert found["diagnostics"]["null_model"] == "poisson"
+    assert found["diagnostics"]["phi"] > 0
+
+
+def test_a_null_model_without_people_is_told_to_be_unused(city: DuckDBStore) -> None:
+    told = _asked(city, max_radius=2, null_model="poisson")["emberline"]["diagnostics"]
+    assert told["null_model"] == "space-time-permutation"
+    assert any("null_model=poisson was not used" in text for text in told["warnings"])
+    told = _asked(city, max_radius=2)["emberline"]["diagnostics"]
+    assert told["null_model"] == "space-time-permutation"
+    assert not any("was not used" in text for text in told["warnings"])
+
+
+def test_progress_goes_on_while_maps_are_simulated(city: DuckDBStore) -> None:
+    heard: list[str] = []
+    given = {"layer": "calls", "resolution": 8, "boundary": "boundary", "max_radius": 2, "simulations": 199}
+    aloud = StoreUseCases(city, max_cells=10**6, progress=heard.append).execute("scan", given)
+    assert "scanning simulated maps, 199 of 199" in heard
+    assert 3 < sum(words.startswith("scanning simulated maps") for words in heard) <= 100
+    assert aloud == StoreUseCases(city, max_cells=10**6).execute("scan", given)
 
 
 def test_space_time_with_people_finds_the_week_too(peopled: DuckDBStore) -> None:
