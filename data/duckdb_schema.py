@@ -1,6 +1,7 @@
 """The tables of a DuckDB store. Only names and types live here."""
 
-#: Grows with every change of the tables; a store of another version is refused in words.
+#: Grows with every change of the tables; a store of another version is refused in words. A table that may
+#: be missing or lost without harm (memories) is no such change.
 SCHEMA_VERSION = "1"
 
 TABLES = """
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS analyses (
 CREATE TABLE IF NOT EXISTS snapshots (
     analysis VARCHAR NOT NULL, collection VARCHAR NOT NULL, view_name VARCHAR NOT NULL, run VARCHAR NOT NULL,
     superseded TIMESTAMP, part VARCHAR NOT NULL, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS memories (
+    analysis VARCHAR NOT NULL, layer VARCHAR NOT NULL, part VARCHAR NOT NULL, content BLOB NOT NULL);
 """
 
 #: Columns of one incident layer's table that come from the reader, in order, without the row number.

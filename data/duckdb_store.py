@@ -30,7 +30,7 @@ from data.errors import (
 )
 from data.holder import store_holder
 from data.records import KINDS, CleanSource, IngestSpec, ReadReport, time_column
-from data.store import IngestResult, Layer, SnapshotKey, StoredAnalysis, StoredSnapshot
+from data.store import IngestResult, Layer, SnapshotKey, StoredAnalysis, StoredMemory, StoredSnapshot
 
 #: Layer and analysis ids: they stand in URLs and in file names.
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -108,7 +108,7 @@ class DuckDBStore:
             return result
 
     def delete_layer(self, layer_id: str) -> None:
-        """Remove a layer with its rows and its log."""
+        """Remove a layer with its rows, its log and what analyses remember of its rows."""
         layer = self.layer(layer_id)
         with self._transaction() as connection:
             connection.execute(f"DROP TABLE {layer.table}")
@@ -117,6 +117,7 @@ class DuckDBStore:
                 "DELETE FROM rejects WHERE ingest IN (SELECT id FROM ingests WHERE layer = ?)", [layer_id]
             )
             connection.execute("DELETE FROM ingests WHERE layer = ?", [layer_id])
+            connection.execute("DELETE FROM memories WHERE layer = ?", [layer_id])
 
     def check_new_id(self, layer_id: str, kind: str) -> None:
         """Raise `LayerExists` where the id is malformed, of another kind, or an analysis."""
@@ -188,15 +189,18 @@ class DuckDBStore:
         ]
 
     def delete_analysis(self, analysis_id: str) -> None:
-        """Remove an analysis with its snapshots."""
+        """Remove an analysis with its snapshots and its memory."""
         if not self._rows("SELECT id FROM analyses WHERE id = ?", [analysis_id]):
             raise AnalysisNotFound(f"there is no analysis {analysis_id!r}")
         with self._transaction() as connection:
             connection.execute("DELETE FROM snapshots WHERE analysis = ?", [analysis_id])
+            connection.execute("DELETE FROM memories WHERE analysis = ?", [analysis_id])
             connection.execute("DELETE FROM analyses WHERE id = ?", [analysis_id])
 
-    def publish(self, analysis_id: str, run: str, snapshots: list[StoredSnapshot]) -> None:
-        """Show the snapshots of a run, and mark those before as superseded, in one step."""
+    def publish(
+        self, analysis_id: str, run: str, snapshots: list[StoredSnapshot], memory: StoredMemory | None = None
+    ) -> None:
+        """Show the snapshots of a run, mark those before as superseded, swap the memory: in one step."""
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE snapshots SET superseded = $1"
@@ -205,16 +209,26 @@ class DuckDBStore:
             )
             connection.execute("DELETE FROM snapshots WHERE analysis = $1 AND run = $2", [analysis_id, run])
             for item in snapshots:
-                rows = pa.table(
-                    {"part": list(item.blobs), "content": pa.array(item.blobs.values(), pa.large_binary())}
-                )
-                connection.register("incoming", rows)
-                connection.execute(
+                _insert_parts(
+                    connection,
                     "INSERT INTO snapshots SELECT $1, $2, $3, $4, NULL, part, content FROM incoming",
                     [analysis_id, item.collection, item.view, run],
+                    item.blobs,
                 )
-                connection.unregister("incoming")
+            connection.execute("DELETE FROM memories WHERE analysis = ?", [analysis_id])
+            if memory is not None:
+                _insert_parts(
+                    connection,
+                    "INSERT INTO memories SELECT $1, $2, part, content FROM incoming",
+                    [analysis_id, memory.layer],
+                    memory.parts,
+                )
             connection.execute("UPDATE analyses SET run = $1 WHERE id = $2", [run, analysis_id])
+
+    def memory(self, analysis_id: str) -> dict[str, bytes]:
+        """Return the parts that the last published run left for the next one; empty if it left none."""
+        rows = self._rows("SELECT part, content FROM memories WHERE analysis = $1", [analysis_id])
+        return {row["part"]: bytes(row["content"]) for row in rows}
 
     def snapshot_keys(self) -> list[SnapshotKey]:
         """Return the keys of all stored snapshots."""
@@ -492,6 +506,16 @@ def _piles(
             " or one busy address; look before you believe a hotspot there"
         )
     return {"place.largest_pile": int(largest), "place.distinct": int(distinct)}
+
+
+def _insert_parts(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: list[object], parts: dict[str, bytes]
+) -> None:
+    """Run a statement that inserts from `incoming`, the parts with their content."""
+    rows = pa.table({"part": list(parts), "content": pa.array(parts.values(), pa.large_binary())})
+    connection.register("incoming", rows)
+    connection.execute(sql, values)
+    connection.unregister("incoming")
 
 
 def _extent(connection: duckdb.DuckDBPyConnection, table: str, kind: str) -> dict[str, Any]:

@@ -83,6 +83,14 @@ class SnapshotKey:
     digest: str = ""
 
 
+@dataclass(frozen=True)
+class StoredMemory:
+    """What a run of an analysis leaves for its next one, made from the rows of `layer`; as bytes by part."""
+
+    layer: str
+    parts: dict[str, bytes]
+
+
 class Store(Protocol):
     """Layers, incidents, the ingest log, analyses and snapshots, behind one transaction rule.
 
@@ -118,7 +126,7 @@ class Store(Protocol):
         """Take all rows of a file in one transaction."""
 
     def delete_layer(self, layer_id: str) -> None:
-        """Remove a layer with its rows and its log."""
+        """Remove a layer with its rows, its log and what analyses remember of its rows."""
 
     def ingests(self, layer_id: str) -> list[dict[str, Any]]:
         """Return the ingest log of a layer, newest first."""
@@ -139,10 +147,18 @@ class Store(Protocol):
         """Return all saved analyses, by id."""
 
     def delete_analysis(self, analysis_id: str) -> None:
-        """Remove an analysis with its snapshots."""
+        """Remove an analysis with its snapshots and its memory."""
 
-    def publish(self, analysis_id: str, run: str, snapshots: list[StoredSnapshot]) -> None:
-        """Show the snapshots of a run under their collections, and mark those before as superseded."""
+    def publish(
+        self, analysis_id: str, run: str, snapshots: list[StoredSnapshot], memory: StoredMemory | None = None
+    ) -> None:
+        """Show the snapshots of a run under their collections, and mark those before as superseded.
+
+        The memory takes the place of the one before: there is never more than one of an analysis.
+        """
+
+    def memory(self, analysis_id: str) -> dict[str, bytes]:
+        """Return the parts that the last published run left for the next one; empty if it left none."""
 
     def snapshot_keys(self) -> list[SnapshotKey]:
         """Return the keys of all stored snapshots."""

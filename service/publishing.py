@@ -61,11 +61,18 @@ def publish_analysis(
     store.check_analysis_id(definition["id"])
     _require_still_usable(store, definition)
     inputs = inputs_of(definition["method"], definition["inputs"])
-    found = findings(definition["method"], store, inputs, max_cells=max_cells, progress=progress)
+    found = findings(
+        definition["method"],
+        store,
+        inputs,
+        max_cells=max_cells,
+        progress=progress,
+        recall=lambda: store.memory(definition["id"]),
+    )
     before = next((one for one in store.analyses() if one.id == definition["id"]), None)
     snapshots = snapshots_of(definition, found, inputs, _areas_before(store, before))
     store.save_analysis(definition)
-    store.publish(definition["id"], found.run, [_stored(one) for one in snapshots])
+    store.publish(definition["id"], found.run, [_stored(one) for one in snapshots], found.memory)
     return {
         "id": definition["id"],
         "run": found.run,

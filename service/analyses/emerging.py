@@ -4,16 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from data.store import Layer, Store
-from models.emerging import Emerging, emerging
-from service.analyses.findings import Finding, Findings, Progress
+from data.store import Layer, Store, StoredMemory
+from models.emerging import Emerging
+from service.analyses.emerging_memory import emerging_of, memory_of
+from service.analyses.findings import Finding, Findings, Progress, Recall
 from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import EmergingInputs
 from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, notes_of_bins, width_of
 from spatial.grid import boundaries, hex_strings
-from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
 
 
@@ -24,6 +24,7 @@ def emerging_findings(
     max_cells: int,
     only: str | None = None,
     progress: Progress = lambda _: None,
+    recall: Recall | None = None,
 ) -> Findings:
     """One feature per cell with its pattern, its trend and the class of every bin."""
     layer = incident_layer(store, inputs.layer)
@@ -32,24 +33,25 @@ def emerging_findings(
     bins = bins_of(layer, selection, width_of(inputs.bin), inputs.align)
     progress(f"counting incidents in {len(area.cells):,} cells and {len(bins):,} bins")
     counted = counted_by_bin(store, layer, area, selection, bins)
-    progress("testing cells and bins")
-    found = emerging(
-        counted.counts,
-        neighbor_index(area.cells),
-        k=inputs.k,
-        time_lag=inputs.time_lag,
-        window=inputs.window,
-        alpha=inputs.alpha,
-        side=inputs.side,
-        p_method=inputs.p_method,
-        simulations=inputs.simulations,
-        rng=np.random.default_rng(inputs.seed),
+    options = {
+        "k": inputs.k,
+        "time_lag": inputs.time_lag,
+        "window": inputs.window,
+        "alpha": inputs.alpha,
+        "side": inputs.side,
+        "p_method": inputs.p_method,
+        "simulations": inputs.simulations,
+    }
+    found = emerging_of(
+        counted.counts, area.cells, options, seed=inputs.seed, recall=recall, progress=progress
     )
     told = _diagnostics(layer, area, bins, counted, found)
     told["notes"] += _notes(inputs, counted, found)
     emberline = emberline_member("emerging", store, inputs, told)
     finding = _finding(inputs, area, counted, found)
-    return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})
+    parts = None if recall is None else memory_of(found)
+    memory = None if parts is None else StoredMemory(layer.id, parts)
+    return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding}, memory)
 
 
 def _finding(inputs: EmergingInputs, area: StudyArea, counted: BinnedCounts, found: Emerging) -> Finding:

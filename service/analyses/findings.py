@@ -1,13 +1,17 @@
 """What an analysis hands on: its collections before they are encoded, and what every answer carries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from data.store import StoredMemory
+
 Progress = Callable[[str], None]
+#: Returns what the run before left for this one; empty where it left nothing.
+Recall = Callable[[], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that one run found: its collections and the member that every answer carries."""
+    """All that one run found: its collections, the member of every answer, what is left for the next."""
 
     run: str
     emberline: dict[str, Any]
     timestamp: str
     collections: dict[str, Finding] = field(default_factory=dict)
+    memory: StoredMemory | None = None
 
 
 def replicates_told(progress: Progress, what: str, total: int) -> Callable[[int], None]:

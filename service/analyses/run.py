@@ -7,7 +7,7 @@ from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
 from service.analyses.clusters import cluster_findings
 from service.analyses.emerging import emerging_findings
-from service.analyses.findings import Findings, Progress
+from service.analyses.findings import Findings, Progress, Recall
 from service.analyses.forecast import forecast_findings
 from service.analyses.gaps import gaps_findings
 from service.analyses.hotspots import hotspot_findings
@@ -33,6 +33,9 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "priority": priority_findings,
 }
 
+#: Methods that can go on from what the run before left.
+_REMEMBERING = ("emerging",)
+
 
 def findings(
     method: str,
@@ -42,13 +45,16 @@ def findings(
     max_cells: int,
     only: str | None = None,
     progress: Progress = lambda _: None,
+    recall: Recall | None = None,
 ) -> Findings:
     """Run a method on what its inputs name, all of it as it is at one moment.
 
-    `only` names the one collection that is wanted; by default all are made.
+    `only` names the one collection that is wanted; by default all are made. `recall` returns what the run
+    before left; with it the findings carry what this one leaves. They are the same without.
     """
     if method not in _RUNS:
         raise InvalidParameter(f"needed one of the methods {', '.join(_RUNS)}, got {method!r}")
     with store.reading():
         layers_of(store, inputs)
-        return _RUNS[method](store, inputs, max_cells=max_cells, only=only, progress=progress)
+        more = {"recall": recall} if method in _REMEMBERING else {}
+        return _RUNS[method](store, inputs, max_cells=max_cells, only=only, progress=progress, **more)

@@ -13,7 +13,7 @@ from data.duckdb_store import DuckDBStore
 from data.errors import LayerExists, LayerNotFound, SnapshotNotFound, StoreLocked, StoreUnavailable
 from data.holder import note_holder
 from data.records import IngestSpec
-from data.store import IngestResult, StoredSnapshot
+from data.store import IngestResult, StoredMemory, StoredSnapshot
 from tests.data.rows import MadeSource, incident
 
 THREE = [incident(source_id=name, lng=-111.9 + step / 100) for step, name in enumerate("abc")]
@@ -178,6 +178,33 @@ def test_publish_supersedes_the_run_before() -> None:
     store.drop_snapshots(datetime.now(UTC) + timedelta(minutes=1))
     with pytest.raises(SnapshotNotFound):
         store.snapshot("hot", "responder", "r1")
+
+
+def test_an_analysis_has_one_memory_and_takes_it_along(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    store = DuckDBStore(path)
+    for name in ("hot", "cold"):
+        store.save_analysis({"id": name})
+        store.publish(name, "r1", [], StoredMemory("calls", {"head": b"1", "old": b"x" * 100}))
+    store.publish("hot", "r2", [], StoredMemory("calls", {"head": b"2"}))
+    store.close()
+    store = DuckDBStore(path)
+    assert store.memory("hot") == {"head": b"2"}
+    store.publish("hot", "r3", [])
+    assert store.memory("hot") == {}
+    assert store.memory("cold")["head"] == b"1"
+    store.delete_analysis("cold")
+    assert store.query("SELECT * FROM memories").num_rows == 0
+
+
+def test_what_is_remembered_of_a_layer_goes_with_it() -> None:
+    store = DuckDBStore()
+    ingested(store, THREE)
+    for name, layer in (("hot", "calls"), ("cold", "crashes")):
+        store.save_analysis({"id": name})
+        store.publish(name, "r1", [], StoredMemory(layer, {"head": b"1"}))
+    store.delete_layer("calls")
+    assert (store.memory("hot"), store.memory("cold")) == ({}, {"head": b"1"})
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
