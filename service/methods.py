@@ -45,7 +45,7 @@ METHODS: dict[str, Method] = {
     ),
     "cells": Method(
         CellsInputs,
-        "4",
+        "5",
         "Cells",
         "Every cell of the study area with the incidents of each layer, in all and by category, its people"
         " and rates, the state of its sewershed's wastewater and its unserved homes; zeros included.",
@@ -68,7 +68,7 @@ METHODS: dict[str, Method] = {
     ),
     "clusters": Method(
         ClustersInputs,
-        "1",
+        "2",
         "Clusters (DBSCAN, HDBSCAN)",
         "Incidents that lie close together, in metres or in metres and days: DBSCAN or HDBSCAN, the same"
         " whatever the order of rows. Each cluster with its outline, count, dates and categories; piles on"
@@ -84,7 +84,7 @@ METHODS: dict[str, Method] = {
     ),
     "near-repeat": Method(
         NearRepeatInputs,
-        "1",
+        "2",
         "Near repeats (Knox)",
         "Whether incidents follow one another nearby in place and time more often than chance brings: pairs"
         " by distance and days apart against what is expected, with p from times permuted over the places."

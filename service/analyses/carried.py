@@ -1,5 +1,10 @@
-"""What the selected incidents carry: dates, how they crowd on single places, which resolution they fit."""
+"""What a run carries beside its findings, the same for every method, under the same names.
 
+How incidents are spread over cells, which dates they have, how they crowd on single places, how much of the
+study area lies on its edge, what was tested, and which resolution the incidents fit.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +15,71 @@ from data.store import Layer, Store
 from models.hotspots import AUTO_RINGS
 from models.piles import LEAST_PILE, TIMES_USUAL
 from models.resolution import resolution_advice, support_of
-from service.parameters import HotspotInputs
+from service.parameters import HotspotInputs, OutliersInputs
 from spatial.grid import hex_strings, n_children, parents
+from spatial.neighbors import NeighborIndex, on_edge
 from spatial.study_area import StudyArea, cell_positions
 
 #: Resolutions that the advice looks at, beside the one that is asked.
 ADVISED = range(6, 11)
 # Piles that hold more than this share of the incidents are worth a sentence.
 _WORTH_A_NOTE = 0.1
+
+
+#: What a method tells that tests nothing: no p, and so none that could be the smallest.
+NO_TEST: dict[str, Any] = {"n_tests": 0, "p_method": None, "smallest_attainable_p": None}
+
+
+def with_carried(
+    store: Store,
+    layer: Layer,
+    area: StudyArea,
+    selection: Selection,
+    count: npt.NDArray[Any],
+    told: Mapping[str, Any],
+    *,
+    index: NeighborIndex,
+    rings: Sequence[int] = (1,),
+) -> dict[str, Any]:
+    """Return what a method tells with all that every method on cells tells; its own words stand.
+
+    `count` is that of each cell, in the order of the area.
+    """
+    crowded, notes = crowding_diagnostics(store, layer, area, selection, count)
+    common = dates_of(layer) | crowded | spread_of(count) | edge_of_area(index, rings)
+    return {**common, **told, "notes": [*told["notes"], *notes]}
+
+
+def spread_of(count: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return how the incidents are spread over the cells: in all, per cell, and variance over mean.
+
+    Examples
+    --------
+    >>> spread_of(np.array([0, 4, 0, 0]))
+    {'n': 4, 'total': 4, 'zeros': 3, 'mean': 1.0, 'variance': 3.0, 'dispersion': 3.0}
+    """
+    mean, variance = (float(count.mean()), float(count.var())) if len(count) else (0.0, 0.0)
+    return {
+        "n": len(count),
+        "total": count.sum().item(),
+        "zeros": int((count == 0).sum()),
+        "mean": mean,
+        "variance": variance,
+        "dispersion": variance / mean if mean > 0 else None,
+    }
+
+
+def dates_of(layer: Layer) -> dict[str, str | None]:
+    """Return the first and the last time of a layer."""
+    return {
+        "first_time": layer.first_time.isoformat() if layer.first_time else None,
+        "last_time": layer.last_time.isoformat() if layer.last_time else None,
+    }
+
+
+def edge_of_area(index: NeighborIndex, rings: Sequence[int]) -> dict[str, dict[int, float]]:
+    """Return by ring the share of the cells whose disk is cut by the edge of the study area."""
+    return {"share_on_edge": {k: float(on_edge(index, k).mean()) for k in rings}}
 
 
 def crowding_diagnostics(
@@ -56,10 +118,11 @@ def crowding_diagnostics(
 def advice_on_resolution(
     store: Store,
     layer: Layer,
-    inputs: HotspotInputs,
+    inputs: HotspotInputs | OutliersInputs,
     area: StudyArea,
     selection: Selection,
     *,
+    side: str,
     p_method: str,
     phi: float | None,
 ) -> dict[str, Any]:
@@ -83,7 +146,7 @@ def advice_on_resolution(
         asked,
         k=AUTO_RINGS[-1] if isinstance(inputs.k, str) else inputs.k,
         alpha=inputs.alpha,
-        side=inputs.side,
+        side=side,
         p_method=p_method,
         simulations=inputs.simulations,
         phi=phi,

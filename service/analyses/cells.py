@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data.engine import CellCounts, cell_counts
 from data.store import Layer, Store
+from service.analyses.carried import NO_TEST, crowding_diagnostics, dates_of, edge_of_area, spread_of
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import counted_into, rate_of, selection_of, study_area, whole_numbers
 from service.analyses.joined import coverage_area, coverage_columns, wastewater_columns
@@ -18,6 +19,7 @@ from service.layer_kinds import layer_of_kind
 from service.parameters import CellsInputs
 from service.population import Population, population_on
 from spatial.grid import boundaries, hex_strings
+from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
 
 #: Categories of a layer that get a column of their own; the others are in its total.
@@ -52,6 +54,7 @@ def cells_findings(
     if people is not None:
         table.diagnostics |= people.diagnostics
     table.diagnostics |= {"study_area_source": area.source, "study_area_cells": len(area.cells)}
+    table.diagnostics |= NO_TEST | edge_of_area(neighbor_index(area.cells), (1,))
     table.diagnostics["incidents"] = {}
     for layer in layers:
         progress(f"counting {layer.id} by cell and category")
@@ -107,7 +110,14 @@ def _add_incidents(
             f"{layer.id} has {n_further:,} categories beyond the {MAX_CATEGORIES} commonest:"
             " they are in its total alone"
         )
-    table.diagnostics["incidents"][layer.id] = _counts_told(counted.found, counted.measure, counted.outside)
+    crowded, notes = crowding_diagnostics(store, layer, area, selection, counted.count)
+    table.notes += [f"{layer.id}: {note}" for note in notes]
+    table.diagnostics["incidents"][layer.id] = {
+        **_counts_told(counted.found, counted.measure, counted.outside),
+        **dates_of(layer),
+        **crowded,
+        **spread_of(counted.count),
+    }
 
 
 def _counts_told(found: Mapping[str, int], measure: str, outside: float) -> dict[str, Any]:
@@ -115,6 +125,7 @@ def _counts_told(found: Mapping[str, int], measure: str, outside: float) -> dict
         "rows": found["rows"],
         "rows_selected": found["selected"],
         "rows_without_time": found["without_time"],
+        "rows_with_coarse_time": found["coarse_time"],
         "outside_study_area": outside,
         "measure": measure,
     }

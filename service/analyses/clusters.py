@@ -10,9 +10,10 @@ import pyarrow as pa
 from data.store import Layer, Store
 from models.clusters import Clusters, clusters
 from models.piles import LEAST_PILE, TIMES_USUAL
+from service.analyses.carried import NO_TEST
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import whole_numbers
-from service.analyses.points import Incidents, incidents_of
+from service.analyses.points import Incidents, incidents_of, incidents_told
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import ClustersInputs
@@ -139,13 +140,8 @@ def _diagnostics(
 ) -> dict[str, Any]:
     total, inside = float(incidents.weight.sum()), float(found.count.sum())
     told = {
-        "rows": incidents.found["rows"],
-        "rows_selected": incidents.found["selected"],
-        "rows_without_time": incidents.found["without_time"],
-        "rows_with_coarse_time": incidents.found["coarse_time"],
-        "left_out": incidents.left_out,
-        "measure": incidents.measure,
-        "timezone": layer.timezone,
+        **incidents_told(layer, incidents),
+        **NO_TEST,
         "incidents": _number(total),
         "places": len(found.places),
         "points": found.n_points,

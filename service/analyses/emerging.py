@@ -6,6 +6,7 @@ import numpy as np
 
 from data.store import Layer, Store, StoredMemory
 from models.emerging import Emerging
+from service.analyses.carried import with_carried
 from service.analyses.emerging_memory import emerging_of, memory_of
 from service.analyses.findings import Finding, Findings, Progress, Recall
 from service.analyses.gridded import area_told, selection_of, study_area
@@ -14,6 +15,7 @@ from service.layer_kinds import incident_layer
 from service.parameters import EmergingInputs
 from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, notes_of_bins, width_of
 from spatial.grid import boundaries, hex_strings
+from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
 
 
@@ -47,6 +49,16 @@ def emerging_findings(
     )
     told = _diagnostics(layer, area, bins, counted, found)
     told["notes"] += _notes(inputs, counted, found)
+    told = with_carried(
+        store,
+        layer,
+        area,
+        selection,
+        counted.counts.sum(axis=1),
+        told,
+        index=neighbor_index(area.cells),
+        rings=told["rings"],
+    )
     emberline = emberline_member("emerging", store, inputs, told)
     finding = _finding(inputs, area, counted, found)
     parts = None if recall is None else memory_of(found)

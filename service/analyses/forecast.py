@@ -13,6 +13,7 @@ from data.store import Layer, Store
 from models.errors import TooFewObservations
 from models.forecast import BASELINE, LEAST_BACKTEST, LEAST_HISTORY, Forecast, forecast
 from models.hit_rates import HitRates, hit_rates
+from service.analyses.carried import NO_TEST, with_carried
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
@@ -77,16 +78,25 @@ def forecast_findings(
     """One feature per cell with what it is to expect; and a table of the hit rates of every model."""
     question = _question(store, inputs, max_cells, progress)
     progress(f"forecasting {len(question.bins):,} periods of {len(question.area.cells):,} cells")
+    index = neighbor_index(question.area.cells)
     found = forecast(
         question.counted.counts,
-        neighbor_index(question.area.cells),
+        index,
         model=inputs.model,
         backtest=inputs.backtest,
         season=question.season,
         seed=inputs.seed,
     )
     rates = _rates(inputs, question, found)
-    told = _diagnostics(inputs, question, found, rates)
+    told = with_carried(
+        store,
+        question.layer,
+        question.area,
+        selection_of(question.layer, inputs),
+        question.counted.counts.sum(axis=1),
+        _diagnostics(inputs, question, found, rates),
+        index=index,
+    )
     emberline = emberline_member("forecast", store, inputs, told)
     makers: dict[str, Callable[[], Finding]] = {
         "cells": lambda: _cells(question, found),
@@ -229,6 +239,7 @@ def _diagnostics(
     totals = counted.counts.sum(axis=0)
     told: dict[str, Any] = {
         **area_told(question.area, counted.found, counted.outside_area),
+        **NO_TEST,
         "study_area_km2": round(float(question.areas.sum()), 3),
         "outside_periods": counted.outside_bins,
         "measure": counted.measure,

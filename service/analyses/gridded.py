@@ -10,7 +10,7 @@ import shapely
 
 from data.engine import Selection, categories_of, cell_counts, totals
 from data.store import Layer, Store
-from service.analyses.carried import crowding_diagnostics
+from service.analyses.carried import crowding_diagnostics, dates_of
 from service.layer_kinds import layer_of_kind
 from service.parameters import IncidentInputs, instants
 from service.population import Population, population_area, population_on
@@ -154,8 +154,7 @@ def _grid_diagnostics(layer: Layer, area: StudyArea, counted: Counted) -> dict[s
         **area_told(area, found, counted.outside),
         "measure": counted.measure,
         "timezone": layer.timezone,
-        "first_time": layer.first_time.isoformat() if layer.first_time else None,
-        "last_time": layer.last_time.isoformat() if layer.last_time else None,
+        **dates_of(layer),
         "notes": notes,
     }
 

@@ -61,6 +61,7 @@ def hotspot_findings(
         inputs,
         grid.area,
         grid.selection,
+        side=inputs.side,
         p_method=found.p_method,
         phi=found.diagnostics.get("phi"),
     )

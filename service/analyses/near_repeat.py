@@ -12,7 +12,7 @@ from models.near_repeat import NearRepeats, near_repeat
 from models.piles import LEAST_PILE, TIMES_USUAL, Places, places
 from service.analyses.findings import Finding, Findings, Progress, replicates_told
 from service.analyses.gridded import whole_numbers
-from service.analyses.points import Incidents, incidents_of
+from service.analyses.points import Incidents, incidents_of, incidents_told
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import NearRepeatInputs
@@ -95,12 +95,7 @@ def _diagnostics(
 ) -> dict[str, Any]:
     where = places(incidents.column("lng"), incidents.column("lat"))
     told: dict[str, Any] = {
-        "rows": incidents.found["rows"],
-        "rows_selected": incidents.found["selected"],
-        "rows_without_time": incidents.found["without_time"],
-        "rows_with_coarse_time": incidents.found["coarse_time"],
-        "left_out": incidents.left_out,
-        "timezone": layer.timezone,
+        **incidents_told(layer, incidents),
         "incidents": found.n,
         "places": len(where),
         "pairs": found.n * (found.n - 1) // 2,
@@ -115,6 +110,8 @@ def _diagnostics(
         "tests": 0 if found.reason else len(found.p),
         "p_method": "monte-carlo: times permuted over the places",
         "p_smallest": None if found.reason else 1 / (1 + found.simulations),
+        "n_tests": 0 if found.reason else len(found.p),
+        "smallest_attainable_p": None if found.reason else 1 / (1 + found.simulations),
         "simulations": found.simulations,
     }
     return {**told, "notes": _notes(incidents, found, told)}

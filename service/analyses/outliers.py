@@ -14,6 +14,7 @@ from models.moran import LocalMoran, local_moran
 from models.moran_rates import P_METHOD as P_OF_RATES
 from models.moran_rates import RateMoran, local_moran_rates
 from models.rates import empirical_bayes
+from service.analyses.carried import advice_on_resolution, edge_of_area
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.gridded import Grid, gridded, rate_of, with_people
 from service.analyses.provenance import emberline_member, timestamp
@@ -48,7 +49,22 @@ def outlier_findings(
     else:
         judged = local_moran_rates(grid.count, people.people, index, k=inputs.k, alpha=inputs.alpha)
         found, rates = judged.moran, _rates(grid, people.people, judged)
-    told = {**grid.diagnostics, **found.diagnostics}
+    advice = advice_on_resolution(
+        store,
+        layer,
+        inputs,
+        grid.area,
+        grid.selection,
+        side="both",
+        p_method=found.p_method,
+        phi=found.diagnostics.get("phi"),
+    )
+    told = {
+        **grid.diagnostics,
+        **found.diagnostics,
+        **edge_of_area(index, found.diagnostics["rings"]),
+        "resolution_advice": advice,
+    }
     emberline = emberline_member("outliers", store, inputs, told)
     finding = _finding(inputs, grid, found, rates)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"cells": finding})

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from data.engine import Selection, incident_rows, totals
 from data.store import Layer, Store
 from models.errors import TooFewObservations
+from service.analyses.carried import dates_of
 from service.analyses.gridded import boundary_outline
 from service.parameters import PointInputs, instants
 
@@ -38,6 +40,31 @@ class Incidents:
         """Times in days since 1970."""
         times = self.rows["time"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
         return np.asarray(times, dtype=np.float64) / 86_400e6
+
+
+def incidents_told(layer: Layer, incidents: Incidents) -> dict[str, Any]:
+    """Return what every method tells that looks at points: rows, those left out and why, and dates."""
+    times = incidents.rows["time"].cast(pa.timestamp("us"))
+    span = pc.min_max(times)
+    return {
+        "rows": incidents.found["rows"],
+        "rows_selected": incidents.found["selected"],
+        "rows_without_time": incidents.found["without_time"],
+        "rows_with_coarse_time": incidents.found["coarse_time"],
+        "left_out": incidents.left_out,
+        "measure": incidents.measure,
+        "timezone": layer.timezone,
+        **dates_of(layer),
+        "first_selected": _iso(span["min"]),
+        "last_selected": _iso(span["max"]),
+        "n": len(incidents.rows),
+        "total": incidents.weight.sum().item(),
+    }
+
+
+def _iso(value: pa.Scalar) -> str | None:
+    found = value.as_py()
+    return None if found is None else str(found.isoformat())
 
 
 def incidents_of(store: Store, layer: Layer, inputs: PointInputs, *, timed_for: str | None) -> Incidents:

@@ -12,6 +12,7 @@ from data.store import Layer, Store
 from models.errors import InvalidParameter
 from models.scan import Cluster, Scan, scan
 from models.scan_cases import fold_cases
+from service.analyses.carried import NO_TEST, with_carried
 from service.analyses.findings import Finding, Findings, Progress, replicates_told
 from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
@@ -57,9 +58,10 @@ def scan_findings(
     cases = _cases(store, layer, area, selection, bins, fold=inputs.fold)
     people = population_on(store, inputs.population, area) if inputs.population else None
     progress(f"scanning, {inputs.simulations:,} simulated maps")
+    index = neighbor_index(area.cells)
     found = scan(
         cases.counts,
-        neighbor_index(area.cells),
+        index,
         expected=None if people is None else np.nan_to_num(people.people),
         mode=inputs.mode,
         max_radius=inputs.max_radius,
@@ -72,6 +74,7 @@ def scan_findings(
         rng=np.random.default_rng(inputs.seed),
     )
     told = _diagnostics(layer, area, bins, cases, people, found)
+    told = with_carried(store, layer, area, selection, cases.counts.sum(axis=1), told, index=index)
     emberline = emberline_member("scan", store, inputs, told)
     finding = _finding(store, layer, inputs, area, bins, found)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), {"areas": finding})
@@ -207,6 +210,19 @@ def _diagnostics(
         "period_end": str(bins.edges[-1].astype("datetime64[m]")),
         **({} if people is None else people.diagnostics),
         **found.diagnostics,
+        **_tested(found),
         "reason": found.reason,
         "notes": [*notes, *([] if people is None else people.notes)],
+    }
+
+
+def _tested(found: Scan) -> dict[str, Any]:
+    """Return what was tested under the names of every method; one p is for all candidates together."""
+    told = found.diagnostics
+    if not told.get("n_candidates"):
+        return NO_TEST
+    return {
+        "n_tests": told["n_candidates"],
+        "p_method": "monte-carlo",
+        "smallest_attainable_p": told["smallest_monte_carlo_p"],
     }
