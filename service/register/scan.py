@@ -62,6 +62,7 @@ SCAN = Entry(
                 "| negative binomial 0.2, risks of cells, φ = 1 | 7.5 | 4.0 | (100.0) | (93.5) | 3.0 | 3.5 |",
                 "| negative binomial 0.2, risks of cells, φ = 2 | 4.0 | 4.0 | (100.0) | (99.5) | 8.0 | 7.0 |",
                 "| negative binomial 2, risks of cells, φ = 2 | 6.5 | 4.5 | (100.0) | (100.0) | 6.5 | 7.0 |",
+                "| negative binomial 10, risks of cells, φ = 2 | 4.0 | 3.5 | (100.0) | (100.0) | 2.0 | 2.5 |",
             ),
         ),
     ),

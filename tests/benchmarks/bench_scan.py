@@ -25,6 +25,7 @@ CASES = (2_000, 20_000)
 POINTS = (10_000, 100_000)
 POINTS_PER_KM2 = 250
 RUNS = 3
+RISK_SHAPE = 0.5  # of the gamma law of the cells' risks: squared coefficient of variation 2
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ def markdown() -> str:
     rows = [[r.what, r.size, f"{r.seconds:.1f}", f"{r.peak_mib:,.0f}", r.note] for r in run()]
     return (
         f"{SIMULATIONS} simulations or permutations. Scan: 10,267 cells, disks of radius 0 to 10, log-normal "
-        f"population; in time {N_BINS} bins, prospective with 14 windows, retrospective with 301. Near "
-        f"repeats: {POINTS_PER_KM2} incidents a km² over three years, bands to 100, 200 and 300 m and to 7, "
-        f"14 and 28 days. Median of {RUNS} runs.\n\n" + table(["what", "size", "s", "peak MiB", ""], rows)
+        f"population; unlike risks: gamma, φ = {1 / RISK_SHAPE:g}; in time {N_BINS} bins, prospective with "
+        f"14 windows, retrospective with 301. Near repeats: {POINTS_PER_KM2} incidents a km² over three "
+        "years, bands to 100, 200 and 300 m and to 7, 14 and 28 days. "
+        f"Median of {RUNS} runs.\n\n" + table(["what", "size", "s", "peak MiB", ""], rows)
     )
 
 
@@ -58,13 +60,18 @@ def _scans() -> list[Row]:
     index = neighbor_index(disk(cells_at([-111.93], [33.42], 9), RADIUS))
     people = np.random.default_rng(0).lognormal(0, 1, len(index))
     rows = []
+    risks = people * np.random.default_rng(2).gamma(RISK_SHAPE, 1 / RISK_SHAPE, len(people))
     for n_cases in CASES:
-        counts = _cases(people, n_cases)
+        # Without unlike risks the dispersion is 0, and the default simulates what Poisson does.
+        counts, unlike = _cases(people, n_cases), _cases(risks, n_cases)
         spatial = counts.sum(axis=1)
         size = f"{n_cases:,} cases"
 
         def work(
-            what: object = counts, mode: str = "prospective", denominator: bool = False
+            what: object = counts,
+            mode: str = "prospective",
+            denominator: bool = False,
+            null_model: str = "auto",
         ) -> Callable[[int], None]:
             def once(simulations: int) -> None:
                 scan(
@@ -72,6 +79,7 @@ def _scans() -> list[Row]:
                     index,
                     expected=people if denominator else None,
                     mode=mode,
+                    null_model=null_model,
                     simulations=simulations,
                     rng=np.random.default_rng(1),
                 )
@@ -79,8 +87,30 @@ def _scans() -> list[Row]:
             return once
 
         rows += [
-            _measured("Poisson, purely spatial", size, work(spatial, denominator=True), "aim 3 s"),
-            _measured("Poisson, prospective, 14 windows", size, work(denominator=True), "aim 30 s"),
+            _measured(
+                "negative binomial (default), purely spatial",
+                size,
+                work(unlike.sum(axis=1), denominator=True),
+                "aim 3 s",
+            ),
+            _measured(
+                "negative binomial (default), prospective, 14 windows",
+                size,
+                work(unlike, denominator=True),
+                "aim 30 s",
+            ),
+            _measured(
+                "Poisson, purely spatial",
+                size,
+                work(spatial, denominator=True, null_model="poisson"),
+                "aim 3 s",
+            ),
+            _measured(
+                "Poisson, prospective, 14 windows",
+                size,
+                work(denominator=True, null_model="poisson"),
+                "aim 30 s",
+            ),
             _measured("permutation, prospective, 14 windows", size, work(), "aim 30 s"),
         ]
     rows.append(_measured("permutation, retrospective", size, work(mode="retrospective"), "one run", 1))

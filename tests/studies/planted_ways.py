@@ -71,9 +71,9 @@ def scan_by_risk(scene: Scene, question: Question) -> Cells:
     return _scan(scene, question)
 
 
-def scan_by_unequal_risk(scene: Scene, question: Question) -> Cells:
-    """`scan` as above, where ordinary cells differ in their risk."""
-    return _scan(scene, question, null_model="negative-binomial")
+def scan_by_equal_risk(scene: Scene, question: Question) -> Cells:
+    """`scan` as above, where ordinary cells are taken to have the same risk."""
+    return _scan(scene, question, null_model="poisson")
 
 
 def _scan(scene: Scene, question: Question, **more: str) -> Cells:
@@ -166,7 +166,7 @@ def plain_dbscan(scene: Scene, question: Question) -> Cells:
 WAYS: dict[str, Way] = {
     "`hotspots`, population": hotspots_by_risk,
     "`scan`, population": scan_by_risk,
-    "`scan`, population, negative-binomial": scan_by_unequal_risk,
+    "`scan`, population, null_model=poisson": scan_by_equal_risk,
     "esda Gi* of rates": esda_gi_star_of_rates,
     "`hotspots`": hotspots_by_number,
     "esda Gi*": esda_gi_star,
