@@ -64,6 +64,43 @@ def diagnostics(
     return found | {"warnings": _warnings(found)}
 
 
+def denominator_warnings(found: dict[str, Any]) -> list[str]:
+    """Return what is to be said of the denominator, or of its lack, as sentences."""
+    if not found["denominator"]:
+        return ["No denominator was given: the map shows where incidents are, not where risk is."]
+    sentences = []
+    if found["unexpected_incidents"]:
+        sentences.append(
+            f"{found['unexpected_incidents']} incidents lie in {found['unexpected_cells']} cells that expect "
+            "none: the denominator does not reach there. They count in the disks around them"
+            + (f", and p takes {found['background']:.2g} a cell for usual." if found["background"] else ".")
+        )
+    usual = found["usual_total"] / found["total_expected"] if found["total_expected"] > 0 else 1.0
+    if found["total"] and found["p_method"] == "negative-binomial" and not 1 / _FAR_OFF < usual < _FAR_OFF:
+        sentences.append(
+            f"The cells that do not stand out hold {usual:.2g} times what is expected of them: the incidents "
+            "do not follow this denominator closely. p compares with these cells; expected, z and the "
+            "relative risk with the denominator alone."
+        )
+    if found["total_expected"] > 0 and abs(found["total"] / found["total_expected"] - 1) > 0.01:
+        sentences.append(
+            f"There are {found['total']} incidents where {found['total_expected']:.6g} were expected: "
+            "p compares places with one another, z and the counts with the expectation."
+        )
+    if found["cells_with_expectation"] < _FEW_CELLS:
+        sentences.append(
+            f"Dispersion comes from {found['cells_with_expectation']} cells only; {_FEW_CELLS} are wanted."
+        )
+    if not found["dispersion_converged"]:
+        sentences.append("The fit of the dispersion did not come to its end; p may be off.")
+    if found["p_method"] == "binomial" and found["phi"] > 0:
+        sentences.append(
+            f"The binomial p knows no dispersion, and the counts have some (phi {found['phi']:.2g}): it "
+            "calls false hotspots; prefer negative-binomial."
+        )
+    return sentences
+
+
 def _of_exposure(
     exposure: Exposure, scales: list[Scale], disks: list[DiskExpectation], p: Floats
 ) -> dict[str, Any]:
@@ -118,7 +155,7 @@ def _null_cells(x: NDArray[Any], n_null: int) -> dict[str, int]:
 
 def _warnings(found: dict[str, Any]) -> list[str]:
     """Return the caveats as sentences."""
-    sentences = _denominator_warnings(found)
+    sentences = denominator_warnings(found)
     sentences += [f"{count} cells have no answer: {why}." for why, count in found["null_cells"].items()]
     mean, widest = found["mean"], found["rings"][-1]
     per_disk = found["expected_events_per_disk"][widest]
@@ -141,42 +178,6 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     edge = found["share_on_edge"][widest]
     if edge > 0.2:
         sentences.append(f"{edge:.0%} of the cells lack a part of their disk at the edge of the study area.")
-    return sentences
-
-
-def _denominator_warnings(found: dict[str, Any]) -> list[str]:
-    if not found["denominator"]:
-        return ["No denominator was given: the map shows where incidents are, not where risk is."]
-    sentences = []
-    if found["unexpected_incidents"]:
-        sentences.append(
-            f"{found['unexpected_incidents']} incidents lie in {found['unexpected_cells']} cells that expect "
-            "none: the denominator does not reach there. They count in the disks around them"
-            + (f", and p takes {found['background']:.2g} a cell for usual." if found["background"] else ".")
-        )
-    usual = found["usual_total"] / found["total_expected"] if found["total_expected"] > 0 else 1.0
-    if found["total"] and found["p_method"] == "negative-binomial" and not 1 / _FAR_OFF < usual < _FAR_OFF:
-        sentences.append(
-            f"The cells that do not stand out hold {usual:.2g} times what is expected of them: the incidents "
-            "do not follow this denominator closely. p compares with these cells; expected, z and the "
-            "relative risk with the denominator alone."
-        )
-    if found["total_expected"] > 0 and abs(found["total"] / found["total_expected"] - 1) > 0.01:
-        sentences.append(
-            f"There are {found['total']} incidents where {found['total_expected']:.6g} were expected: "
-            "p compares places with one another, z and the counts with the expectation."
-        )
-    if found["cells_with_expectation"] < _FEW_CELLS:
-        sentences.append(
-            f"Dispersion comes from {found['cells_with_expectation']} cells only; {_FEW_CELLS} are wanted."
-        )
-    if not found["dispersion_converged"]:
-        sentences.append("The fit of the dispersion did not come to its end; p may be off.")
-    if found["p_method"] == "binomial" and found["phi"] > 0:
-        sentences.append(
-            f"The binomial p knows no dispersion, and the counts have some (phi {found['phi']:.2g}): it "
-            "calls false hotspots; prefer negative-binomial."
-        )
     return sentences
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 
 from models.errors import InvalidParameter
 from models.negative_binomial import upper_tail
@@ -25,6 +25,7 @@ _LARGEST_COUNT = 1 << 20
 _BINS = 4096
 _LOG_PHIS = (float(np.log(1e-6)), float(np.log(1e4)))
 _LOG_LEVELS = (-30.0, 30.0)
+_OPTIONS: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": {"ftol": 1e-12, "gtol": 1e-8}}
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,52 @@ def fit_dispersion(counts: ArrayLike, expected: ArrayLike) -> DispersionFit:
         limits = np.minimum(_quantile(level * e[above], phi), _LARGEST_COUNT)
         phi, level, converged = _maximum_likelihood(_sample(o, e, above, limits), (phi, level))
     return DispersionFit(phi, level, int(above.sum()), converged)
+
+
+def fit_level(counts: ArrayLike, expected: ArrayLike, phi: float) -> float:
+    """Return the level alone by maximum likelihood, for a known dispersion; see `fit_dispersion`.
+
+    Parameters
+    ----------
+    counts : array of int, shape (n,)
+        Incidents per cell.
+    expected : array, shape (n,)
+        Expected incidents per cell; cells that expect nothing take no part.
+    phi : float
+        Dispersion of the cells, 0 or more.
+
+    Returns
+    -------
+    float
+        0 where no cell with an expectation holds an incident; 1 where no cell has one.
+
+    Examples
+    --------
+    A pile of 500 among cells that hold two where one is expected.
+
+    >>> counts = np.random.default_rng(0).poisson(2, 1000)
+    >>> counts[0] = 500
+    >>> round(fit_level(counts, np.ones(1000), 0.0), 1), round(fit_level(counts, np.ones(1000), 0.3), 1)
+    (2.0, 2.0)
+    """
+    o, e = checked_counts(counts), checked_expectation(expected)
+    if o.shape != e.shape:
+        raise InvalidParameter(f"one expectation for each of {len(o)} counts was needed, got {len(e)}")
+    if not (np.isfinite(phi) and phi >= 0):
+        raise InvalidParameter(f"phi must be 0 or more, got {phi}")
+    o, e = o[e > 0], e[e > 0]
+    if not o.any():
+        return 0.0 if len(e) else 1.0
+    above = o > _LARGEST_COUNT
+    limits = np.full(int(above.sum()), _LARGEST_COUNT)
+    level = _likeliest_level(_sample(o, e, above, limits), float(o.sum() / e.sum()), phi)
+    for _ in range(_PASSES):
+        above = _is_above(o, level * e, phi)
+        if not above.any():
+            break
+        limits = np.minimum(_quantile(level * e[above], phi), _LARGEST_COUNT)
+        level = _likeliest_level(_sample(o, e, above, limits), level, phi)
+    return level
 
 
 def checked_counts(counts: ArrayLike) -> Integers:
@@ -205,13 +252,34 @@ def _sample(o: Integers, e: Floats, above: Mask, limits: Integers) -> _Sample:
 
 def _maximum_likelihood(sample: _Sample, start: tuple[float, float]) -> tuple[float, float, bool]:
     """Return phi, level and whether they were found; phi is 0 where the likelihood falls from there on."""
-    options: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": {"ftol": 1e-12, "gtol": 1e-8}}
-    poisson = minimize(_poisson_loss, [np.log(start[1])], args=(sample,), bounds=[_LOG_LEVELS], **options)
+    poisson = minimize(_poisson_loss, [np.log(start[1])], args=(sample,), bounds=[_LOG_LEVELS], **_OPTIONS)
     if _loss(np.array([_LOG_PHIS[0], poisson.x[0]]), sample)[1][0] >= 0:
         return 0.0, float(np.exp(poisson.x[0])), bool(poisson.success)
     at = [np.log(max(start[0], 1e-3)), poisson.x[0]]
-    fit = minimize(_loss, at, args=(sample,), bounds=[_LOG_PHIS, _LOG_LEVELS], **options)
+    fit = minimize(_loss, at, args=(sample,), bounds=[_LOG_PHIS, _LOG_LEVELS], **_OPTIONS)
     return float(np.exp(fit.x[0])), float(np.exp(fit.x[1])), bool(fit.success)
+
+
+def _likeliest_level(sample: _Sample, start: float, phi: float) -> float:
+    """Return the level of the greatest likelihood for a given phi."""
+
+    def slope(at: float) -> float:
+        mean = np.exp(at) * sample.expected
+        ordinary = float(((sample.counts - sample.n_cells * mean) / (1 + phi * mean)).sum())
+        above = (log_above(at + 1e-6) - log_above(at)) / 1e-6 if len(sample.limits) else 0.0
+        return -(ordinary + above)
+
+    def log_above(at: float) -> float:
+        mean = np.exp(at) * sample.expected_above
+        p = upper_tail(sample.limits + 1, mean, mean + phi * mean * mean)
+        return float(np.log(np.maximum(p, 1e-300)).sum())
+
+    near = far = float(np.log(start))
+    begin = slope(near)
+    step = -0.05 if begin > 0 else 0.05  # the loss falls on the other side of its slope
+    while begin * slope(far) > 0 and _LOG_LEVELS[0] < far < _LOG_LEVELS[1]:
+        near, far, step = far, far + step, 2 * step
+    return float(np.exp(brentq(slope, near, far, xtol=1e-8))) if slope(far) * begin < 0 else start
 
 
 def _loss(at: Floats, sample: _Sample) -> tuple[float, Floats]:

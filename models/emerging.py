@@ -1,6 +1,7 @@
 """Emerging hotspots: where places turn hot or cold, stay so, come and go.
 
-Composes `space_time` (disk sums and their p), `significance`, `mann_kendall` and `emerging_patterns`.
+Composes `space_time` (disk sums and their p) or, with a population, `space_time_rates`, then `significance`,
+`mann_kendall` and `emerging_patterns`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,8 @@ from models.space_time import (
     lag0_z,
     untested,
 )
-from spatial.neighbors import MAX_K, NeighborIndex
+from models.space_time_rates import Rates, is_tested, judged_rates, lag0_rate_z, latest_risk, rates_of
+from spatial.neighbors import MAX_K, NeighborIndex, disk_sums
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -42,6 +44,7 @@ Mask = NDArray[np.bool_]
 AUTO_RINGS = (1, 2, 3)
 SIDES = ("hot", "cold", "both")
 P_METHODS = ("auto", "exact", "monte-carlo")
+P_METHODS_WITH_DENOMINATOR = ("auto", "negative-binomial")
 FEWEST_BINS = 4
 # Blocks stand in for single bins where these agree with their neighbours in time.
 _BLOCK = 3
@@ -49,6 +52,7 @@ _BLOCKS_FROM_BINS = 24
 _BLOCKS_FROM_AUTOCORRELATION = 0.1
 _BLOCK_PERMUTATIONS = 999
 _DISPLAY_LEVELS = (0.10, 0.05, 0.01)
+_NEVER_HELD = " Its disk held nothing in any bin: no trend."
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,9 @@ class Kept:
     p, is_hot : array, shape (n_bins, n_cells)
     trend : Trend
     p_method : str
-        "exact" or "monte-carlo".
+        "exact", "monte-carlo" or "negative-binomial".
+    rates : Rates or None
+        The denominator, where there is one.
     """
 
     settings: Settings
@@ -118,6 +124,7 @@ class Kept:
     is_hot: Mask
     trend: Trend
     p_method: str
+    rates: Rates | None = None
 
     @property
     def p_stays(self) -> bool:
@@ -138,7 +145,7 @@ class Emerging:
     reason : array of object
         One sentence.
     trend_z, trend_p : array of float
-        Mann-Kendall of the lag-0 z; NaN where there is none.
+        Mann-Kendall of the lag-0 z; NaN where there is none, as where the disk never held anything.
     trend_method : str
         Where `trend_p` comes from: "mann-kendall", or "block-permutation" where neighbouring bins agree.
     share_hot, share_cold : array of float
@@ -150,7 +157,12 @@ class Emerging:
     p : array of float, shape (n_cells, n_bins)
         The p that is judged; NaN where the bin was not tested.
     p_method : str
-        "exact" or "monte-carlo".
+        "exact" or "monte-carlo"; with a population "negative-binomial".
+    expected, last_expected : array of float
+        What the cell should hold by its population in all bins, and in the last; NaN without a population.
+    relative_risk, rr_low, rr_high : array of float
+        Risk in the disk (of the radius of the trend) over the risk outside it, in the last bin and those it
+        reaches back to, with its 95 % interval; NaN without a population and where there is none.
     diagnostics : dict
         What a reader needs to trust the above; `warnings` holds sentences.
     kept : Kept
@@ -169,6 +181,11 @@ class Emerging:
     bins: NDArray[np.int8]
     p: Floats
     p_method: str
+    expected: Floats
+    last_expected: Floats
+    relative_risk: Floats
+    rr_low: Floats
+    rr_high: Floats
     diagnostics: dict[str, Any]
     kept: Kept = field(repr=False)
 
@@ -177,6 +194,7 @@ def emerging(
     counts: Any,
     index: NeighborIndex,
     *,
+    population: ArrayLike | None = None,
     k: int | str = "auto",
     time_lag: int = 1,
     window: str = "cube",
@@ -196,6 +214,11 @@ def emerging(
         zeros are data.
     index : NeighborIndex
         Neighbourhoods of the study area.
+    population : array, shape (n_cells,), optional
+        The denominator: people, or whatever the incidents come from; 0 or more. Bins are then judged by risk:
+        cells are compared with their share of the incidents of the window, under a negative binomial law
+        whose dispersion is fitted to the ordinary cells. "neighborhood" and "step" come to the same. The
+        counts must be whole. A cell without people and incidents has no answer.
     k : 1 … 10 or "auto"
         Radius of the disk in steps; "auto" combines 1, 2 and 3, and takes the trend at 2.
     time_lag : int
@@ -207,9 +230,9 @@ def emerging(
         False discovery rate over all cells and bins up to which a bin is called hot or cold.
     side : {"hot", "cold", "both"}
         What is looked for.
-    p_method : {"auto", "exact", "monte-carlo"}
+    p_method : {"auto", "exact", "monte-carlo", "negative-binomial"}
         "auto" takes the exact permutation p for counts, Monte Carlo for values that are negative or no whole
-        numbers, and where the exact tables would be too large.
+        numbers, and where the exact tables would be too large. With a population it is "negative-binomial".
     trend_alpha : float
         Level of the trend that tells intensifying and diminishing from persistent.
     simulations : int
@@ -227,6 +250,8 @@ def emerging(
         If a parameter is outside its range, or a value is not finite.
     TooFewObservations
         If there is no cell, or fewer than 4 bins.
+    DegenerateInput
+        If there is a population, and nobody in it.
 
     References
     ----------
@@ -248,8 +273,10 @@ def emerging(
     ('new hot spot', [0, 0, 0, 0, 3], 'Hot in the last bin, for the first time in 5 bins.')
     """
     settings = Settings(k, time_lag, window, alpha, side, p_method, trend_alpha, simulations)
-    radii = _checked_settings(settings)
+    radii = _checked_settings(settings, has_denominator=population is not None)
     cube = cube_of(index, _checked_counts(counts, index, p_method), radii)
+    if population is not None:
+        return _by_risk(cube, settings, population, rng)
     laws = _chosen_laws(cube, settings)
     p, is_hot = judged(cube, settings.design, laws, simulations=simulations, rng=rng)
     trend = _trend(cube, settings, rng)
@@ -263,7 +290,8 @@ def extended(previous: Emerging | Kept, new: ArrayLike, *, rng: np.random.Genera
     windows "neighborhood" and "step" the exact p of earlier bins stay as they are; with "cube" the new counts
     belong to the null of every bin, so the table is built anew and looked up for all. The false discovery
     rate is over all bins, so classes and patterns are always drawn anew. Monte Carlo and the block
-    permutation of the trend are repeated in full.
+    permutation of the trend are repeated in full, and with a population all but the sums of the disks: level
+    and dispersion are those of all bins.
 
     Parameters
     ----------
@@ -296,6 +324,8 @@ def extended(previous: Emerging | Kept, new: ArrayLike, *, rng: np.random.Genera
     columns = counts[:, None] if counts.ndim == 1 else counts
     for row in _checked_counts(columns, cube.index, settings.p_method, fewest=1):
         cube = cube_with(cube, row)
+    if kept.rates is not None:
+        return _by_risk(cube, settings, kept.rates.population, rng)
     n_kept = kept.cube.n_bins if kept.p_stays else 0
     laws = _chosen_laws(cube, settings, first=n_kept)
     if laws is None and n_kept:
@@ -356,6 +386,14 @@ def shortened(kept: Kept, n_bins: int) -> Kept:
     )
 
 
+def _by_risk(cube: Cube, settings: Settings, population: ArrayLike, rng: np.random.Generator) -> Emerging:
+    """Return the verdict with a denominator."""
+    rates = rates_of(cube, settings.design, population)
+    p, is_hot = judged_rates(cube, settings.design, rates)
+    trend = _trend(cube, settings, rng, rates=rates)
+    return _verdict(Kept(settings, cube, p, is_hot, trend, "negative-binomial", rates), None)
+
+
 def _checked_counts(
     counts: Any, index: NeighborIndex, p_method: str, *, fewest: int = FEWEST_BINS
 ) -> NDArray[Any]:
@@ -384,12 +422,22 @@ def _checked_counts(
     return rows.astype(np.int64, copy=False)
 
 
-def _checked_settings(settings: Settings) -> tuple[int, ...]:
+def _checked_settings(settings: Settings, *, has_denominator: bool) -> tuple[int, ...]:
     """Return the radii to be analysed."""
+    p_method = settings.p_method
+    if has_denominator and p_method in P_METHODS and p_method not in P_METHODS_WITH_DENOMINATOR:
+        raise InvalidParameter(
+            f"p_method={p_method} takes all cells for alike, which a population says they are not; "
+            f"choose one of {', '.join(P_METHODS_WITH_DENOMINATOR)}"
+        )
+    if not has_denominator and p_method == "negative-binomial":
+        raise InvalidParameter(
+            f"p_method=negative-binomial needs a population, got none; choose one of {', '.join(P_METHODS)}"
+        )
     for name, value, allowed in (
         ("window", settings.window, WINDOWS),
         ("side", settings.side, SIDES),
-        ("p_method", settings.p_method, P_METHODS),
+        ("p_method", p_method, P_METHODS_WITH_DENOMINATOR if has_denominator else P_METHODS),
     ):
         if value not in allowed:
             raise InvalidParameter(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
@@ -421,11 +469,20 @@ def _chosen_laws(cube: Cube, settings: Settings, *, first: int = 0) -> list[Exte
 
 
 def _trend(
-    cube: Cube, settings: Settings, rng: np.random.Generator, *, earlier: Trend | None = None, first: int = 0
+    cube: Cube,
+    settings: Settings,
+    rng: np.random.Generator,
+    *,
+    earlier: Trend | None = None,
+    first: int = 0,
+    rates: Rates | None = None,
 ) -> Trend:
     """Return the trend of every cell; from the earlier one with the bins from `first` on."""
     ring = len(cube.radii) // 2
-    rows = _varying(lag0_z(cube, ring, settings.design, first=first))
+    if rates is None:
+        rows = _varying(lag0_z(cube, ring, settings.design, first=first))
+    else:
+        rows = _varying(lag0_rate_z(cube, ring, settings.design, rates))
     if earlier is None:
         series = rows
         scores, ties = kendall_scores(series)
@@ -434,11 +491,24 @@ def _trend(
         for row in rows:
             scores, ties = scores_with(scores, ties, series, row)
             series = np.concatenate([series, row[None, :]])
-    has_answer = ~np.isnan(series).any(axis=0) if len(series) >= FEWEST_BINS else np.zeros(scores.shape, bool)
-    if settings.window == "cube":
+    has_answer = _is_held(cube)
+    has_answer &= ~np.isnan(series).any(axis=0) if len(series) >= FEWEST_BINS else False
+    if settings.window == "cube" and rates is not None:
+        has_answer &= is_tested(cube, settings.design, rates, rates.single, ring, 0)
+    elif settings.window == "cube":
         has_answer &= ~untested(cube, replace(settings.design, time_lag=0), 0)[ring]
     found = Trend(series, has_answer, scores, ties, np.empty(0), np.empty(0), "mann-kendall", None)
     return _judged_trend(found, rng)
+
+
+def _is_held(cube: Cube) -> Mask:
+    """Return whether the disk that the trend is of held anything in any bin.
+
+    Where it did not, z moves with the mean of the window alone: that is no trend of the place.
+    """
+    ever = (cube.counts != 0).any(axis=0)
+    found: Mask = disk_sums(cube.index, ever.astype(np.int64), cube.radii[len(cube.radii) // 2]) > 0
+    return found
 
 
 def _varying(rows: NDArray[Any]) -> NDArray[Any]:
@@ -481,6 +551,7 @@ def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
         np.multiply(p_row <= called, side, out=sign_row)
     direction = np.sign(trend.z) * (trend.p <= settings.trend_alpha)
     found = emerging_patterns(signs, np.nan_to_num(direction).astype(np.int8))
+    is_held = _is_held(kept.cube)
     why = diagnostics(
         kept.cube,
         settings.design,
@@ -491,8 +562,11 @@ def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
         simulations=settings.simulations,
         trend_method=trend.method,
         autocorrelation=trend.autocorrelation,
+        is_held=is_held,
+        rates=kept.rates,
     )
     reason = found.reason
+    reason[~is_held] += _NEVER_HELD
     for mask, sentence in why.null_reasons:
         reason[mask] = sentence
     bins = np.ascontiguousarray(levels.T)
@@ -509,6 +583,23 @@ def _verdict(kept: Kept, laws: list[Extent] | None) -> Emerging:
         bins=bins,
         p=p.T,
         p_method=kept.p_method,
+        **_risk(kept),
         diagnostics=why.facts,
         kept=kept,
     )
+
+
+def _risk(kept: Kept) -> dict[str, Floats]:
+    """Return what cells should hold, and the risk in their disks; NaN without a population."""
+    rates, cube = kept.rates, kept.cube
+    if rates is None:
+        nothing = np.full(len(cube.index), np.nan)
+        return dict.fromkeys(("expected", "last_expected", "relative_risk", "rr_low", "rr_high"), nothing)
+    risk = latest_risk(cube, kept.settings.design, rates, len(cube.radii) // 2)
+    return {
+        "expected": rates.whole.expected,
+        "last_expected": rates.whole.expected * rates.single.shares[-1],
+        "relative_risk": risk.value,
+        "rr_low": risk.low,
+        "rr_high": risk.high,
+    }

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.caveats import denominator_warnings
 from models.mann_kendall import kendall_scores, mann_kendall_z, two_sided_p
 from models.space_time import Cube, Design, Extent, smallest_p
+from models.space_time_rates import Rates
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -35,6 +37,8 @@ def diagnostics(
     simulations: int,
     trend_method: str,
     autocorrelation: float | None,
+    is_held: Mask,
+    rates: Rates | None,
 ) -> Caveats:
     """Return what a reader needs to trust the result."""
     counts, n_bins = cube.counts, cube.n_bins
@@ -42,9 +46,11 @@ def diagnostics(
     n_tests = p.size - int(np.count_nonzero(np.isnan(p)))
     mean = float(totals.sum()) / counts.size
     reach = len(design.reach(n_bins - 1))
-    reasons = _null_reasons(cube, design, p)
+    reasons = _null_reasons(cube, design, p) if rates is None else _null_reasons_of_rates(rates, p)
+    method = "negative-binomial" if rates is not None else "monte-carlo" if laws is None else "exact"
+    is_permuted = n_tests > 0 and rates is None
     facts: dict[str, Any] = {
-        "denominator": False,
+        "denominator": rates is not None,
         "n": len(cube.index),
         "n_bins": n_bins,
         "total": totals.sum().item(),
@@ -58,20 +64,23 @@ def diagnostics(
         "window": design.window,
         "side": design.side,
         "alpha": alpha,
-        "p_method": "monte-carlo" if laws is None else "exact",
-        "simulations": simulations if laws is None else None,
+        "p_method": method,
+        "simulations": simulations if method == "monte-carlo" else None,
         "trend_method": trend_method,
         "autocorrelation": autocorrelation,
         "trend_of_total_p": _trend_of_total(totals),
         "n_tests": n_tests,
         "smallest_p_needed": alpha / n_tests if n_tests else None,
-        "smallest_attainable_p": _floor(cube, design, laws, simulations) if n_tests else None,
+        "smallest_attainable_p": _floor(cube, design, laws, simulations) if is_permuted else None,
         "expected_events_per_disk": {
             radius: mean * reach * float(sizes.mean())
             for radius, sizes in zip(cube.radii, cube.sizes, strict=True)
         },
+        "cells_that_never_held_anything_in_reach": int(np.count_nonzero(~is_held)),
         "null_cells": {why: int(mask.sum()) for mask, why in reasons},
     }
+    if rates is not None:
+        facts |= _of_rates(cube, rates)
     sentences = [(mask, f"No answer: {why}.") for mask, why in reasons]
     return Caveats(facts | {"warnings": _warnings(facts)}, sentences)
 
@@ -92,6 +101,43 @@ def _null_reasons(cube: Cube, design: Design, p: Floats) -> list[tuple[Mask, str
     return [(mask, why) for mask, why in reasons if mask.any()]
 
 
+def _null_reasons_of_rates(rates: Rates, p: Floats) -> list[tuple[Mask, str]]:
+    """Return the cells of which no bin could be compared with its expectation, and why."""
+    is_null = np.isnan(p).all(axis=0)
+    is_bare = is_null & ~rates.is_asked
+    is_beyond = is_null & ~is_bare & (rates.disks[-1].mean <= 0)
+    reasons = [
+        (is_bare, "nobody lives in the cell, and nothing happened there"),
+        (is_beyond, "nothing is expected in the disk"),
+        (is_null & ~is_bare & ~is_beyond, "the disk holds all that is expected"),
+    ]
+    return [(mask, why) for mask, why in reasons if mask.any()]
+
+
+def _of_rates(cube: Cube, rates: Rates) -> dict[str, Any]:
+    """Return what a denominator adds to the diagnostics, and what it changes in them."""
+    whole, laws = rates.whole, rates.lagged
+    share, level = float(laws.shares[-1]), float(laws.levels[-1])
+    return {
+        "phi": laws.fit.phi,
+        "phi_of_single_bins": rates.single.fit.phi,
+        "phi_of_whole_period": whole.fit.phi,
+        "level": level,
+        "background": whole.beside * level,
+        "usual_total": float((whole.expected + whole.beside).sum()) * level,
+        "n_censored": laws.fit.n_censored,
+        "dispersion_converged": laws.fit.converged and rates.single.fit.converged,
+        "total_expected": float(whole.expected.sum()),
+        "cells_with_expectation": int((whole.expected > 0).sum()),
+        "unexpected_cells": whole.unexpected_cells,
+        "unexpected_incidents": whole.unexpected_incidents,
+        "expected_events_per_disk": {
+            radius: share * float(disks.mean.mean())
+            for radius, disks in zip(cube.radii, rates.disks, strict=True)
+        },
+    }
+
+
 def _trend_of_total(totals: NDArray[Any]) -> float | None:
     scores, ties = kendall_scores(totals[:, None])
     return float(two_sided_p(mann_kendall_z(scores, ties, len(totals)))[0])
@@ -108,7 +154,10 @@ def _floor(cube: Cube, design: Design, laws: list[Extent] | None, simulations: i
 
 def _warnings(facts: dict[str, Any]) -> list[str]:
     """Return the caveats as sentences."""
-    sentences = ["No denominator was given: the patterns show where incidents are, not where risk is."]
+    if facts["denominator"]:
+        sentences = denominator_warnings(facts)
+    else:
+        sentences = ["No denominator was given: the patterns show where incidents are, not where risk is."]
     sentences += [f"{count} cells have no answer: {why}." for why, count in facts["null_cells"].items()]
     if facts["n_bins"] < ADVISED_BINS:
         sentences.append(
@@ -122,7 +171,7 @@ def _warnings(facts: dict[str, Any]) -> list[str]:
         )
     elif facts["trend_of_total_p"] <= _TOTAL_TREND_ALPHA:
         sentences.append(
-            "The total of the study area has a trend of its own: the z of places that hold little or nothing "
+            "The total of the study area has a trend of its own: the z of places that hold little "
             "follows it, so read there what is said to intensify or diminish with care."
         )
     if facts["trend_method"] == "block-permutation":

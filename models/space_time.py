@@ -209,6 +209,22 @@ def judged(
     return p, is_hot
 
 
+def combined(tails: list[tuple[Floats, Floats]], side: str) -> tuple[Floats, Mask]:
+    """Return the p that is judged, and whether it speaks for hot, from both tails at every radius.
+
+    Examples
+    --------
+    >>> p, is_hot = combined([(np.array([0.01, 0.9]), np.array([0.99, 0.2]))], "both")
+    >>> p.tolist(), is_hot.tolist()
+    ([0.02, 0.4], [True, False])
+    """
+    if len(tails) == 1:
+        return _one_p(*tails[0], side)
+    upper = truncated_cauchy([upper for upper, _ in tails])
+    lower = truncated_cauchy([lower for _, lower in tails])
+    return _one_p(upper, lower, side)
+
+
 def lag0_z(cube: Cube, ring: int, design: Design, *, first: int = 0) -> NDArray[Any]:
     """Return, for the trend, Gi* of every bin by itself, or sums that are ordered in the same way.
 
@@ -408,7 +424,7 @@ def _simulated_bins(
             nothing = untested(cube, design, t)[ring]
             upper[nothing] = lower[nothing] = np.nan
             tails.append((upper, lower))
-        yield _combined(tails, design.side)
+        yield combined(tails, design.side)
 
 
 def _cube_tails(
@@ -453,14 +469,6 @@ def _tails_of_draws(draws: Any, sums: NDArray[Any], sizes: Sizes) -> tuple[Float
         upper[cells] = (1 + len(simulated) - n_below) / (1 + len(simulated))
         lower[cells] = (1 + n_not_above) / (1 + len(simulated))
     return upper, lower
-
-
-def _combined(tails: list[tuple[Floats, Floats]], side: str) -> tuple[Floats, Mask]:
-    if len(tails) == 1:
-        return _one_p(*tails[0], side)
-    upper = truncated_cauchy([upper for upper, _ in tails])
-    lower = truncated_cauchy([lower for _, lower in tails])
-    return _one_p(upper, lower, side)
 
 
 def _narrow(numbers: NDArray[Any]) -> NDArray[Any]:

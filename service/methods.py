@@ -60,11 +60,11 @@ METHODS: dict[str, Method] = {
     ),
     "emerging": Method(
         EmergingInputs,
-        "2",
+        "3",
         "Emerging hotspots (space-time)",
-        "How every cell has behaved over time: Gi* of each time bin with an exact permutation p and the false"
-        " discovery rate over all cells and bins, Mann-Kendall of its trend, and that one of seventeen"
-        " patterns that follows, with its reason.",
+        "How every cell has behaved over time: Gi* of each time bin with an exact permutation p, or with a"
+        " population its risk against a negative binomial null, the false discovery rate over all cells and"
+        " bins, Mann-Kendall of its trend, and that one of seventeen patterns that follows, with its reason.",
     ),
     "clusters": Method(
         ClustersInputs,

@@ -159,7 +159,7 @@ METHOD_WORDS: dict[str, dict[str, str]] = {
         "last_expected": "The same in the last bin.",
         "rate": "Incidents in all bins per person; null without population.",
         "relative_risk": "Risk in the disk over risk outside, in the last bin and those it reaches back to.",
-        "trend_z": "Mann-Kendall z of the disk without time lag, rising if positive; null if it held nothing.",
+        "trend_z": "Mann-Kendall z of the disk without time lag, rising if positive; null if always empty.",
         "trend_p": "Two-sided p of the trend.",
         "share_hot": "Share of the bins in which the cell is hot.",
         "share_cold": "Share of the bins in which the cell is cold.",

@@ -13,19 +13,27 @@ EMERGING = Entry(
         "Incidents are counted by cell and time bin. Each bin of each cell is tested by Gi* over the"
         " cells and"
         " bins before it, with an exact p. The trend is Mann-Kendall of the series without time lag.",
+        "With a population the disk is compared with the share of its people in what the window holds,"
+        " under a negative binomial null whose dispersion is fitted to cells over as many bins as the disk"
+        " reaches back to: a risk that stays with a cell is part of it.",
         "The sequence of hot and cold bins and the trend give one of seventeen patterns, by"
         " published rules in a"
         " fixed order; `reason` says which rule held.",
     ),
     assumptions=(
-        "Without a pattern, counts are exchangeable over the cells and bins of the window.",
-        "Bins are independent of each other, but for what the test of the trend allows for.",
+        "Without a pattern, counts are exchangeable over the cells and bins of the window; with a population"
+        " they follow it, and cells differ from it independently of each other.",
+        "Bins are independent of each other, but for what the test of the trend allows for and, with a"
+        " population, for risks that stay with a cell.",
     ),
     known_limitations=(
         "Fewer than 4 bins are refused, and 10 are advised.",
         "Where counts keep a memory from bin to bin, false trends exceed their level (see performance).",
         "Slow cooling is rarely named `diminishing`: mostly such a place is no longer hot in its last bin.",
-        "It knows no denominator, and seasons look like trends when the period is less than some years.",
+        "Without a population it shows where incidents are, not where risk is; with one it takes residents"
+        " for those at risk. Seasons look like trends when the period is less than some years.",
+        "With window=step or neighborhood few incidents a bin make trends unsure: the z of an empty disk"
+        " falls as the total rises. Where nothing ever was no trend is told.",
     ),
     when_not_to_use=(
         "To prove that a measure worked: nothing here compares with places without it.",
@@ -36,7 +44,8 @@ EMERGING = Entry(
         " 0.05 one in"
         " twenty quiet cells has one, and a pattern needs hot bins besides."
     ),
-    source_data="Incidents with a place and a time at least to the day; where known a category; a boundary.",
+    source_data="Incidents with a place and a time at least to the day; where known a category; a boundary; a"
+    " population.",
     performance=(
         Measured(
             "In cubes without a pattern at most 7 % had any bin called.",
@@ -76,6 +85,11 @@ EMERGING = Entry(
         "Mann (1945), Econometrica 13(3), 245-259.",
         "Ord and Getis (1995), Geographical Analysis 27(4), 286-306.",
     ),
-    source_code=("models/emerging.py", "models/emerging_patterns.py", "models/mann_kendall.py"),
+    source_code=(
+        "models/emerging.py",
+        "models/space_time_rates.py",
+        "models/emerging_patterns.py",
+        "models/mann_kendall.py",
+    ),
     last_review="2026-11-22",
 )

@@ -359,6 +359,25 @@ def test_pentagons_and_the_antimeridian_are_places_like_others() -> None:
         assert found.pattern[np.isin(index.cells, middle)].tolist() == ["new hot spot"]
 
 
+@pytest.mark.parametrize("window", WINDOWS)
+def test_where_nothing_ever_was_there_is_no_trend(window: str) -> None:
+    # The others grow, so that z of what is always empty falls under "step": no trend of the place.
+    index = area(10)
+    counts = np.random.default_rng(2).poisson(np.linspace(3, 9, 12), (len(index), 12))
+    counts[np.isin(index.cells, disk(MIDDLE, 5))] = 0
+    counts[np.isin(index.cells, MIDDLE), 2] = 1
+    found = found_in(counts, index, k=2, time_lag=0, window=window)
+    never = np.isin(index.cells, disk(MIDDLE, 3)) & ~np.isin(index.cells, disk(MIDDLE, 2))
+    seldom = np.isin(index.cells, disk(MIDDLE, 2))
+    assert np.isnan(found.trend_z[never]).all()
+    assert np.isnan(found.trend_p[never]).all()
+    assert set(found.pattern[never]) == {"persistent cold spot"}
+    assert all("held nothing in any bin: no trend." in reason for reason in found.reason[never])
+    assert np.isfinite(found.trend_z[seldom]).all()
+    assert not any("no trend" in reason for reason in found.reason[~never])
+    assert found.diagnostics["cells_that_never_held_anything_in_reach"] == never.sum()
+
+
 def test_growth_everywhere_is_named_under_cube_and_taken_out_by_step() -> None:
     index = area(8)
     counts = np.random.default_rng(2).poisson(np.linspace(0.5, 6, 12), (len(index), 12))

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import h3
 import orjson
 import pytest
 
 from data.duckdb_store import DuckDBStore
-from models.errors import TooFewObservations
+from models.errors import InvalidParameter, TooFewObservations
 from service.ingesting import IngestOrder, ingest_file
 from service.store_use_cases import StoreUseCases
 from tests.service.made import ZONE, calls, client_of, filled_store, write_rows
@@ -86,18 +87,33 @@ def test_a_map_of_cells_that_never_held_anything_says_so(city: DuckDBStore) -> N
     assert not any(never in words for words in hot["emberline"]["diagnostics"]["notes"])
 
 
-@pytest.mark.parametrize("method", ["emerging"])
-def test_a_population_is_not_taken_for_a_denominator(city: DuckDBStore, tmp_path: Path, method: str) -> None:
-    people = [{"lng": "-111.97", "lat": "33.39", "population": "900"}]
+def test_emerging_takes_a_population_for_a_denominator(city: DuckDBStore, tmp_path: Path) -> None:
+    # As many people everywhere, but a hundred times as many about the new place: its risk is not high.
+    new = _cell(-111.96, 33.395)
+    rows = []
+    for feature in _asked(city, "cells", boundary="boundary")["features"]:
+        lat, lng = h3.cell_to_latlng(feature["id"])
+        near = h3.grid_distance(feature["id"], new) <= 2
+        rows.append({"lng": f"{lng}", "lat": f"{lat}", "population": "90000" if near else "900"})
     order = IngestOrder("people", kind="population", timezone=ZONE)
-    ingest_file(city, write_rows(tmp_path / "people.csv", people), order)
-    told = _asked(city, method, population="people", boundary="boundary")["emberline"]["diagnostics"]
-    assert any("not by risk" in words or "not of risk" in words for words in told["notes"])
+    ingest_file(city, write_rows(tmp_path / "people.csv", rows), order)
+    found = _asked(city, "emerging", population="people", boundary="boundary")
+    told = found["emberline"]["diagnostics"]
+    assert told["denominator"] is True
+    assert told["p_method"] == "negative-binomial"
+    assert told["population"] > 0
+    assert not any("not of risk" in words for words in told["notes"])
+    by_cell = {f["id"]: f["properties"] for f in found["features"]}
+    assert by_cell[new]["bins"][-1] <= 0
+    assert by_cell[new]["relative_risk"] < 1
+    assert sum(_of(found, "expected")) == pytest.approx(sum(_of(found, "count")))
+    assert by_cell[new]["rate"] == pytest.approx(by_cell[new]["count"] / 90000)
+    with pytest.raises(InvalidParameter, match="takes all cells for alike"):
+        _asked(city, "emerging", population="people", boundary="boundary", p_method="exact")
+    assert set(_of(_asked(city, "emerging", boundary="boundary"), "expected")) == {None}
 
 
 def _cell(lng: float, lat: float) -> str:
-    import h3
-
     return str(h3.latlng_to_cell(lat, lng, 8))
 
 

@@ -1,8 +1,9 @@
 """Do emerging hotspots hold? False alarms of bins and trends on null cubes, and planted places found.
 
-    python -m tests.studies.calibration_emerging [--cubes 200]
+    python -m tests.studies.calibration_emerging [--cubes 200] [--risk]
 
-Sections of their own for `calibration`, which writes them out. Every cube is made from its own seed.
+With `--risk` the sections with a population alone. Sections of their own for `calibration`, which writes them
+out. Every cube is made from its own seed.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,6 +200,160 @@ def place_rows(cubes: int) -> Iterator[list[str]]:
         yield [kind, *(f"{share:.2f}" for share in place_found(kind, cubes))]
 
 
+@dataclass(frozen=True)
+class RiskLaw:
+    """A null of one rate for all: the mean of a cell in a bin, and how risks differ beyond the population.
+
+    `by_cell`, `by_bin`: squared coefficient of variation of a risk that stays with the cell for ever, and of
+    one that every cell draws anew in every bin.
+    """
+
+    name: str
+    mean: float
+    by_cell: float = 0.0
+    by_bin: float = 0.0
+
+
+RISK_LAWS = (
+    RiskLaw("Poisson 0.02", 0.02),
+    RiskLaw("Poisson 0.5", 0.5),
+    RiskLaw("negative binomial (size 0.5) 2, anew in every bin", 2.0, by_bin=2.0),
+    RiskLaw("negative binomial (size 1) 2, anew in every bin", 2.0, by_bin=1.0),
+    RiskLaw("negative binomial (size 0.5) 2, of the cell for ever", 2.0, by_cell=2.0),
+    RiskLaw("negative binomial (size 1) 2, of the cell for ever", 2.0, by_cell=1.0),
+    RiskLaw("both parts (size 1 each) 2", 2.0, by_cell=1.0, by_bin=1.0),
+)
+RISK_DESIGNS: tuple[tuple[str, int, int | str], ...] = (("cube", 1, 1), ("cube", 1, "auto"), ("step", 1, 1))
+RISK_BINS = 12
+PEAK = 16
+PEAK_CELLS = 3  # standard deviation of the peak, in cells
+SPREAD = 0.5  # standard deviation of the logarithm from cell to cell
+
+
+def people(index: NeighborIndex, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a population with one peak of 16 : 1 in the middle, times log-normal noise."""
+    smooth = 1 + (PEAK - 1) * np.exp(-((steps_from_middle(index) / PEAK_CELLS) ** 2) / 2)
+    return np.asarray(smooth * rng.lognormal(0, SPREAD, len(index)), dtype=np.float64)
+
+
+def steps_from_middle(index: NeighborIndex) -> NDArray[np.float64]:
+    """Return how many steps every cell lies from the middle of the study area."""
+    middle = cells_at([-111.93], [33.42], RESOLUTION)
+    rings = [np.isin(index.cells, disk(middle, radius)) for radius in range(RADIUS + 1)]
+    return np.asarray(RADIUS + 1 - np.sum(rings, axis=0), dtype=np.float64)
+
+
+def drawn_by_risk(
+    law: RiskLaw, population: NDArray[np.float64], rng: np.random.Generator, risk: float | NDArray[Any] = 1.0
+) -> Counts:
+    """Return counts at one rate, but for `risk`, times what the law lets differ."""
+    shape = (len(population), RISK_BINS)
+    means = np.broadcast_to((population * (law.mean / population.mean()))[:, None], shape) * risk
+    if law.by_cell:
+        means = means * rng.gamma(1 / law.by_cell, law.by_cell, (shape[0], 1))
+    if law.by_bin:
+        means = means * rng.gamma(1 / law.by_bin, law.by_bin, shape)
+    return rng.poisson(means)
+
+
+@cache
+def risk_figures(law: RiskLaw, window: str, time_lag: int, k: int | str, cubes: int) -> Figures:
+    """Return the false alarms of one design with a population."""
+    index = grid_of_study()
+    found = []
+    for seed in range(cubes):
+        rng = np.random.default_rng([seed, 7])
+        population = people(index, rng)
+        counts = drawn_by_risk(law, population, rng)
+        one = emerging(
+            counts, index, population=population, k=k, window=window, time_lag=time_lag, alpha=ALPHA, rng=rng
+        )
+        found.append((bool((one.share_hot + one.share_cold > 0).any()), np.mean(one.trend_p <= ALPHA)))
+    false, trend = np.array(found, dtype=np.float64).T
+    return Figures(float(false.mean()), float(trend.mean()), float(trend.std() / np.sqrt(cubes)), 0.0)
+
+
+def risk_rows(cubes: int) -> Iterator[list[str]]:
+    """Yield false alarms of bins, then of trends."""
+    bar = false_bar(cubes)
+    for law in RISK_LAWS:
+        found = [risk_figures(law, window, lag, k, cubes) for window, lag, k in RISK_DESIGNS]
+        false = [
+            f"{100 * one.false:.1f}" if one.false <= bar else f"**{100 * one.false:.1f}**" for one in found
+        ]
+        trends = [f"{100 * one.trend:.1f} ± {100 * one.trend_se:.1f}" for one in found]
+        marked = [
+            f"**{words}**" if one.trend > ALPHA + 3 * one.trend_se else words
+            for one, words in zip(found, trends, strict=True)
+        ]
+        yield [law.name, *false, marked[0], marked[-1]]
+
+
+VILLAGE_RISKS = (1.0, 3.0, 6.0)
+VILLAGE_LAWS = (RiskLaw("Poisson 2", 2.0), RiskLaw("size 2, of the cell for ever, 2", 2.0, by_cell=0.5))
+
+
+def village_found(law: RiskLaw, risk: float, cubes: int) -> list[float]:
+    """Return the share of cells hot in the last bin, of a village where the risk rises, and of downtown.
+
+    The risk of the village, seven cells near the rim, rises in the last four bins. First with a population,
+    then without.
+    """
+    index, steps = grid_of_study(), steps_from_middle(grid_of_study())
+    found = []
+    for seed in range(cubes):
+        rng = np.random.default_rng([seed, 8])
+        population = people(index, rng)
+        centre = index.cells[rng.choice(np.flatnonzero(steps == RADIUS - 2))]
+        village, downtown = np.isin(index.cells, disk([centre], 1)), steps <= 2
+        rises = np.where(village[:, None] & (np.arange(RISK_BINS) >= RISK_BINS - 4), risk, 1.0)
+        counts = drawn_by_risk(law, population, rng, rises)
+        for given in (population, None):
+            one = emerging(counts, index, population=given, alpha=ALPHA, rng=rng)
+            found.append([float((one.last_bin[place] >= 2).mean()) for place in (village, downtown)])
+    shares: list[float] = np.reshape(found, (cubes, 4)).mean(axis=0).tolist()
+    return shares
+
+
+def village_rows(cubes: int) -> Iterator[list[str]]:
+    """Yield what is found of a rise where few live, and of a crowd where nothing is unusual."""
+    for law in VILLAGE_LAWS:
+        for risk in VILLAGE_RISKS:
+            yield [law.name, f"{risk:g}", *(f"{share:.2f}" for share in village_found(law, risk, cubes))]
+
+
+def risk_sections(cubes: int) -> Iterator[str]:
+    """Yield the tables of emerging hotspots with a population."""
+    scenes = min(cubes, SCENE_CUBES)
+    yield from (
+        "## Emerging hotspots with a population: false alarms",
+        "",
+        f"A peak of {PEAK} : 1 in the middle times log-normal noise, one rate for all; risks that differ "
+        "from cell to cell are drawn anew in every bin, or stay with the cell for ever. Share (%) of cubes "
+        f"in which at least one bin is called hot or cold, {cubes} cubes a figure, 271 cells, {RISK_BINS} "
+        f"bins. Wanted: at most {100 * false_bar(cubes):.1f} % (more is set in bold). Then the share (%) of "
+        f"cells with a trend at {ALPHA:g}, k=1.",
+        "",
+    )
+    names = [f"{window}, lag {lag}, k={k}" for window, lag, k in RISK_DESIGNS]
+    yield from _table(
+        ["law, mean per cell and bin", *names, "trends, cube", "trends, step"], risk_rows(cubes)
+    )
+    yield from (
+        "",
+        "## Emerging hotspots with a population: a rise where few live",
+        "",
+        "Seven cells near the rim, where a cell holds an eighth of what the middle does, at so many times "
+        "the usual risk in the last four of twelve bins. Share of their cells that are hot (q at most .05) "
+        "in the last bin, and of the nineteen cells of the middle, where nothing is unusual; with the "
+        f"population and without. k=auto, lag 1, {scenes} cubes a figure.",
+        "",
+    )
+    head = ["law", "risk", "village", "downtown", "village, no population", "downtown, no population"]
+    yield from _table(head, village_rows(scenes))
+    yield ""
+
+
 def sections(cubes: int) -> Iterator[str]:
     """Yield the lines of all tables with their captions, as they are found."""
     scenes = min(cubes, SCENE_CUBES)
@@ -238,6 +394,7 @@ def sections(cubes: int) -> Iterator[str]:
     )
     yield from _table(["pattern", "right name", "any hot name", "off the place"], place_rows(scenes))
     yield ""
+    yield from risk_sections(cubes)
 
 
 def _table(head: list[str], rows: Iterator[list[str]]) -> Iterator[str]:
@@ -251,7 +408,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cubes", type=int, default=200)
-    for line in sections(parser.parse_args().cubes):
+    parser.add_argument("--risk", action="store_true")
+    asked = parser.parse_args()
+    for line in (risk_sections if asked.risk else sections)(asked.cubes):
         print(line, flush=True)
 
 
