@@ -13,6 +13,7 @@ PARTS = {
     "bench_engine": "Incidents to cells",
     "bench_hotspots": "Cells to z, p and q",
     "bench_emerging": "Emerging hotspots and local Moran",
+    "bench_refresh": "A published emerging analysis, one week later",
     "bench_scan": "Scan and near repeats",
     "bench_items": "Items over HTTP",
     "bench_interpolate": "Polygons to cells",

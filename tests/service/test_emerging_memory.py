@@ -242,6 +242,22 @@ def test_counts_that_are_not_whole_leave_no_memory(tmp_path: Path) -> None:
     assert store.memory("x") == {}
 
 
+def test_a_denominator_neither_leaves_nor_reads_a_memory(tmp_path: Path) -> None:
+    people = [
+        {"lng": f"{-111.97 + i % 9 * 0.01:.3f}", "lat": f"{33.38 + i // 9 * 0.01:.3f}", "population": 100 + i}
+        for i in range(81)
+    ]
+    file = write_rows(tmp_path / "people.csv", people)
+    store, empty = store_of(tmp_path), store_of(tmp_path)
+    for one in (store, empty):
+        ingest_file(one, file, IngestOrder("people", kind="population", timezone=ZONE))
+    published(store)
+    found, said = published(store, population="people")
+    assert said == said_of(None)
+    assert found == published(empty, population="people")[0]
+    assert store.memory("x") == {}
+
+
 def test_what_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = store_of(tmp_path)
     monkeypatch.setattr(emerging_memory, "MAX_BYTES", 1000)
