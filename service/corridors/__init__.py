@@ -1,0 +1,1 @@
+"""Roads and crashes as the safety corridors need them."""
