@@ -152,6 +152,15 @@ def totals(store: Store, layer: Layer, selection: Selection) -> dict[str, int]:
     return {"rows": layer.n_rows, **{name: int(value or 0) for name, value in found.items()}}
 
 
+def latest_coarse_times(store: Store, layer: Layer) -> dict[str, datetime]:
+    """Return the latest time of those known only to the month or the year: `month`, `year` → UTC."""
+    rows = incidents_table(layer.table)
+    coarse = rows.filter(rows.time_precision.isin(["month", "year"]), rows.time.notnull())
+    latest = coarse.group_by("time_precision").agg(latest=coarse.time.max())
+    found = store.query(str(ibis.to_sql(latest, dialect=store.dialect))).to_pylist()
+    return {row["time_precision"]: row["latest"].replace(tzinfo=UTC) for row in found}
+
+
 def incident_rows(store: Store, layer: Layer, selection: Selection, columns: Sequence[str]) -> pa.Table:
     """Return some columns of the selected incidents, in their order."""
     rows = incidents_table(layer.table)

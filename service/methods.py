@@ -60,7 +60,7 @@ METHODS: dict[str, Method] = {
     ),
     "emerging": Method(
         EmergingInputs,
-        "3",
+        "4",
         "Emerging hotspots (space-time)",
         "How every cell has behaved over time: Gi* of each time bin with an exact permutation p, or with a"
         " population its risk against a negative binomial null, the false discovery rate over all cells and"
@@ -76,7 +76,7 @@ METHODS: dict[str, Method] = {
     ),
     "scan": Method(
         ScanInputs,
-        "2",
+        "3",
         "Scan statistic",
         "The most likely clusters in space and time: disks of cells and windows that hold more cases than"
         " expected, each with one family-wise p. Space-time permutation without a denominator; with one"
@@ -92,7 +92,7 @@ METHODS: dict[str, Method] = {
     ),
     "forecast": Method(
         ForecastInputs,
-        "2",
+        "3",
         "Forecast of the next period",
         "Expected incidents of every cell in the next period, with an interval: the last period, a smoothed"
         " rate and boosted trees, chosen by forecasting the latest periods from what was before each. Always"

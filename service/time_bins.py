@@ -6,15 +6,15 @@ whole bins are kept, for a part of one would look like a quiet period.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from data.engine import Selection, TimeBins, cell_counts, totals
+from data.engine import Selection, TimeBins, cell_counts, latest_coarse_times, totals
 from data.store import Layer, Store
 from models.errors import InvalidParameter, TooFewObservations
 from service.analyses.gridded import whole_numbers
@@ -149,6 +149,21 @@ def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end"
     if whole[-1] < end:
         dropped.append(f"from {whole[-1]} to {end}: part of a bin")
     return Bins(whole, unit, dropped)
+
+
+def covered(store: Store, layer: Layer) -> Layer:
+    """Return the layer with the end of its last month or year as its last time, where no more is known.
+
+    Such incidents stand at the first instant of theirs: without this their last bin would never be whole.
+    """
+    zone = ZoneInfo(layer.timezone)
+    ends = [layer.last_time] if layer.last_time else []
+    for precision, moment in latest_coarse_times(store, layer).items():
+        first = np.datetime64(moment.astimezone(zone).replace(tzinfo=None), "us")
+        unit: Literal["M", "Y"] = "M" if precision == "month" else "Y"
+        following = (first.astype(f"datetime64[{unit}]") + 1).astype("datetime64[us]").astype(datetime)
+        ends.append(following.replace(tzinfo=zone).astimezone(UTC) - timedelta(microseconds=1))
+    return replace(layer, last_time=max(ends, default=None))
 
 
 def one_bin_of(layer: Layer, selection: Selection) -> Bins:

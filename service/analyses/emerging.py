@@ -16,7 +16,7 @@ from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import EmergingInputs
 from service.population import Population, population_on
-from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, notes_of_bins, width_of
+from service.time_bins import BinnedCounts, Bins, bins_of, counted_by_bin, covered, notes_of_bins, width_of
 from spatial.grid import boundaries, hex_strings
 from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
@@ -35,7 +35,7 @@ def emerging_findings(
     layer = incident_layer(store, inputs.layer)
     area = study_area(store, [layer], inputs, max_cells)
     selection = selection_of(layer, inputs)
-    bins = bins_of(layer, selection, width_of(inputs.bin), inputs.align)
+    bins = bins_of(covered(store, layer), selection, width_of(inputs.bin), inputs.align)
     progress(f"counting incidents in {len(area.cells):,} cells and {len(bins):,} bins")
     counted = counted_by_bin(store, layer, area, selection, bins)
     people = population_on(store, inputs.population, area) if inputs.population else None

@@ -19,7 +19,7 @@ from service.analyses.gridded import area_told, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import ForecastInputs
-from service.time_bins import BinnedCounts, Bins, Width, bins_of, counted_by_bin, width_of
+from service.time_bins import BinnedCounts, Bins, Width, bins_of, counted_by_bin, covered, width_of
 from spatial.grid import areas_km2, boundaries, hex_strings
 from spatial.neighbors import neighbor_index
 from spatial.study_area import StudyArea
@@ -121,7 +121,7 @@ def _question(store: Store, inputs: ForecastInputs, max_cells: int, progress: Pr
     layer = incident_layer(store, inputs.layer)
     width = width_of(inputs.bin)
     selection = selection_of(layer, inputs)
-    bins = bins_of(layer, selection, width, inputs.align)
+    bins = bins_of(covered(store, layer), selection, width, inputs.align)
     needed = LEAST_HISTORY + LEAST_BACKTEST
     if len(bins) < needed:
         raise TooFewObservations(

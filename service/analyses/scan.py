@@ -20,7 +20,7 @@ from service.layer_kinds import incident_layer
 from service.parameters import ScanInputs
 from service.places import named_places
 from service.population import Population, population_on
-from service.time_bins import Bins, bins_of, notes_of_bins, one_bin_of, width_of
+from service.time_bins import Bins, bins_of, covered, notes_of_bins, one_bin_of, width_of
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, hex_strings, parents
 from spatial.neighbors import neighbor_index
@@ -53,7 +53,7 @@ def scan_findings(
     layer = incident_layer(store, inputs.layer)
     area = study_area(store, [layer], inputs, max_cells)
     selection = selection_of(layer, inputs)
-    bins = _bins(layer, selection, inputs)
+    bins = _bins(covered(store, layer), selection, inputs)
     progress(f"counting cases in {len(area.cells):,} cells and {len(bins):,} bins")
     cases = _cases(store, layer, area, selection, bins, fold=inputs.fold)
     people = population_on(store, inputs.population, area) if inputs.population else None

@@ -11,7 +11,7 @@ from data.engine import Selection, cell_counts
 from data.store import Layer
 from models.errors import InvalidParameter, TooFewObservations
 from service.ingesting import IngestOrder, ingest_file
-from service.time_bins import bins_of, counted_by_bin, one_bin_of, width_of
+from service.time_bins import bins_of, counted_by_bin, covered, one_bin_of, width_of
 from spatial.study_area import study_area_from_data
 from tests.service.made import ZONE, calls, write_rows
 
@@ -170,3 +170,19 @@ def test_a_layer_without_times_has_no_bins(tmp_path: Path) -> None:
 def test_nonsense_for_an_alignment_is_told(store: DuckDBStore) -> None:
     with pytest.raises(InvalidParameter, match="align needs"):
         bins_of(_layer(store), Selection(), width_of("P7D"), "monday")
+
+
+@pytest.mark.parametrize(
+    ("times", "bin_", "starts"),
+    [(["2021", "2022", "2024"], "P1Y", ["2021", "2022", "2023", "2024"]),
+     (["2024-01", "2024-02", "2024-03"], "P1M", ["2024-01", "2024-02", "2024-03"]),
+     (["2024-01", "2024-02", "2024-03-09 05:00"], "P1M", ["2024-01", "2024-02"])],
+)  # fmt: skip
+def test_the_last_month_or_year_is_whole_where_no_more_is_known(
+    tmp_path: Path, times: list[str], bin_: str, starts: list[str]
+) -> None:
+    rows = [row | {"time": time} for row, time in zip(calls(3), times, strict=True)]
+    store = DuckDBStore(None)
+    ingest_file(store, write_rows(tmp_path / "coarse.csv", rows), IngestOrder("calls", timezone=ZONE))
+    found = bins_of(covered(store, _layer(store)), Selection(), width_of(bin_))
+    assert [start[: len(starts[0])] for start in found.starts] == starts
