@@ -1,1 +1,1 @@
-"""Roads as a network: cleaned, cut at junctions, strung into routes, cut into pieces that incidents snap to."""
+"""Roads as a network: cleaned, cut at junctions, strung into routes and short pieces to snap to."""
