@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 
 ADVISED_BINS = 10
 _TOTAL_TREND_ALPHA = 0.05
+# Dispersion that stays with cells, and dispersion of single bins, are each worth a sentence from here on.
+_LARGE_PART = 0.25
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _floor(cube: Cube, design: Design, laws: list[Extent] | None, simulations: i
 def _warnings(facts: dict[str, Any]) -> list[str]:
     """Return the caveats as sentences."""
     if facts["denominator"]:
-        sentences = denominator_warnings(facts)
+        sentences = denominator_warnings(facts) + _mixture_warnings(facts)
     else:
         sentences = ["No denominator was given: the patterns show where incidents are, not where risk is."]
     sentences += [f"{count} cells have no answer: {why}." for why, count in facts["null_cells"].items()]
@@ -187,6 +189,19 @@ def _warnings(facts: dict[str, Any]) -> list[str]:
             "find anything but strong concentrations. Choose a coarser resolution, wider bins or a larger k."
         )
     return sentences + _floor_warnings(facts)
+
+
+def _mixture_warnings(facts: dict[str, Any]) -> list[str]:
+    """Tell where risks have two large parts: their product has a heavier tail than the fitted law."""
+    single, whole = facts["phi_of_single_bins"], facts["phi_of_whole_period"]
+    anew = (single - whole) / (1 - 1 / facts["n_bins"])
+    if min(anew, single - anew) < _LARGE_PART:
+        return []
+    return [
+        f"Risks differ from cell to cell in two ways: a part stays with the cell (phi {single - anew:.2g}), "
+        f"another is drawn anew in every bin ({anew:.2g}). Together they scatter more widely than the law of "
+        "p knows: some of what is called hot may be neither new nor real."
+    ]
 
 
 def _floor_warnings(facts: dict[str, Any]) -> list[str]:

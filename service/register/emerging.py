@@ -32,6 +32,8 @@ EMERGING = Entry(
         "Slow cooling is rarely named `diminishing`: mostly such a place is no longer hot in its last bin.",
         "Without a population it shows where incidents are, not where risk is; with one it takes residents"
         " for those at risk. Seasons look like trends when the period is less than some years.",
+        "With a population: where a large part of the risk stays with a cell and a large part is drawn anew,"
+        " more false bins are called than the level says; a warning tells it (see docs/calibration.md).",
         "With window=step or neighborhood few incidents a bin make trends unsure: the z of an empty disk"
         " falls as the total rises. Where nothing ever was no trend is told.",
     ),

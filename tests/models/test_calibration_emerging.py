@@ -8,9 +8,13 @@ from tests.studies.calibration_emerging import (
     MEMORY_LAWS,
     NULL_LAWS,
     PLACES,
+    RISK_LAWS,
     NullLaw,
+    RiskLaw,
     figures,
     place_found,
+    risk_figures,
+    village_found,
 )
 
 CUBES = 40
@@ -53,3 +57,23 @@ def test_planted_places_have_their_name(kind: str) -> None:
 
 def test_every_planted_place_is_hot() -> None:
     assert {kind for kind in PLACES if place_found(kind, 3)[1] > 0.3} == set(PLACES)
+
+
+# One without dispersion, one that is drawn anew in every bin, one that stays with the cell.
+QUICK_RISKS = [
+    law for law in RISK_LAWS if law.name.startswith(("Poisson 0.5", "negative binomial (size 0.5)"))
+]
+
+
+@pytest.mark.parametrize("law", QUICK_RISKS, ids=lambda law: law.name)
+def test_null_cubes_over_uneven_people_stay_empty(law: RiskLaw) -> None:
+    found = risk_figures(law, "cube", 1, 1, CUBES)
+    assert found.false <= 6 / CUBES
+    assert found.trend <= ALPHA + 3 * found.trend_se
+
+
+def test_a_rise_where_few_live_is_found_and_a_crowd_is_not() -> None:
+    village, downtown, _, downtown_without = village_found(RiskLaw("Poisson 2", 2.0), 6.0, 5)
+    assert village > 0.6
+    assert downtown < 0.05
+    assert downtown_without > 0.9

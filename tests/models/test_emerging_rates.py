@@ -142,6 +142,22 @@ def test_dispersion_of_the_bins_together_tells_what_stays_with_the_cell() -> Non
     )
 
 
+def test_risks_in_two_large_parts_are_told() -> None:
+    index = area(9)
+    people, rng = uneven(index), np.random.default_rng(3)
+    shape = (len(index), N_BINS)
+    means = people[:, None] / people.mean() * 4.0
+    stays, anew = rng.gamma(1.0, 1.0, (shape[0], 1)), rng.gamma(1.0, 1.0, shape)
+    told = [
+        any(
+            "in two ways" in words
+            for words in found_in(rng.poisson(m), index, people, k=1).diagnostics["warnings"]
+        )
+        for m in (means * stays * np.ones(shape), means * anew, means * stays * anew)
+    ]
+    assert told == [False, False, True]
+
+
 def test_the_first_bins_have_the_dispersion_of_fewer_bins() -> None:
     index = area(9)
     people, rng = uneven(index), np.random.default_rng(3)

@@ -331,8 +331,10 @@ def risk_sections(cubes: int) -> Iterator[str]:
         f"A peak of {PEAK} : 1 in the middle times log-normal noise, one rate for all; risks that differ "
         "from cell to cell are drawn anew in every bin, or stay with the cell for ever. Share (%) of cubes "
         f"in which at least one bin is called hot or cold, {cubes} cubes a figure, 271 cells, {RISK_BINS} "
-        f"bins. Wanted: at most {100 * false_bar(cubes):.1f} % (more is set in bold). Then the share (%) of "
-        f"cells with a trend at {ALPHA:g}, k=1.",
+        "bins. Risks in two parts of that size have a heavier tail than the law that is fitted: there the "
+        "level is not held, and a warning says so. Wanted: at most "
+        f"{100 * false_bar(cubes):.1f} % (more is set in bold). Then the share (%) of cells with a trend at "
+        f"{ALPHA:g}, k=1.",
         "",
     )
     names = [f"{window}, lag {lag}, k={k}" for window, lag, k in RISK_DESIGNS]
