@@ -1,17 +1,21 @@
-"""Points of a city or a region in metres: transverse Mercator around their own middle.
+"""Points and lines of a city or a region in metres: transverse Mercator around their own middle.
 
 For methods that compare distances of near points. Where distances may be large, use the sphere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Transformer
 
 from spatial.errors import InvalidValues
 
 Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
 
 _EARTH_RADIUS_M = 6_371_008.8
 # The middle is taken to a thousandth of a degree: a point more or less seldom moves it.
@@ -36,6 +40,88 @@ class LocalMetres:
     stretch: float
 
 
+@dataclass(frozen=True)
+class LocalPlane:
+    """A plane in metres that touches the globe along the meridian of its middle.
+
+    Attributes
+    ----------
+    lng, lat : float
+        The middle, which is (0, 0) of the plane; degrees.
+    """
+
+    lng: float
+    lat: float
+
+    def metres(self, lng: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
+        """Return x and y in metres of places in degrees; equal coordinates stay equal.
+
+        Raises
+        ------
+        InvalidValues
+            If the arrays differ in length, a coordinate is not finite or lies too far from the middle.
+        """
+        return _moved(self._to_plane.transform, lng, lat)
+
+    def degrees(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+        """Return lng and lat of places in metres.
+
+        Raises
+        ------
+        InvalidValues
+            If the arrays differ in length, a coordinate is not finite or lies too far from the middle.
+        """
+        return _moved(self._to_globe.transform, x, y)
+
+    def to_metres(self, geometries: ArrayLike) -> Objects:
+        """Return geometries in degrees as geometries in metres, without heights."""
+        return _moved_geometries(geometries, self.metres)
+
+    def to_degrees(self, geometries: ArrayLike) -> Objects:
+        """Return geometries in metres as geometries in degrees, without heights."""
+        return _moved_geometries(geometries, self.degrees)
+
+    @cached_property
+    def _plane(self) -> str:
+        return f"+proj=tmerc +lon_0={self.lng} +lat_0={self.lat} +k=1 +ellps=WGS84 +units=m +no_defs"
+
+    @cached_property
+    def _to_plane(self) -> Transformer:
+        return Transformer.from_crs("EPSG:4326", self._plane, always_xy=True)
+
+    @cached_property
+    def _to_globe(self) -> Transformer:
+        return Transformer.from_crs(self._plane, "EPSG:4326", always_xy=True)
+
+
+def plane_around(lng: ArrayLike, lat: ArrayLike) -> LocalPlane:
+    """Return the plane around the middle of points; neither their order nor the antimeridian matters.
+
+    Parameters
+    ----------
+    lng, lat : array, shape (n,)
+        Degrees.
+
+    Raises
+    ------
+    InvalidValues
+        If there is no point, the arrays differ in length or a coordinate is not finite.
+
+    Examples
+    --------
+    >>> plane = plane_around([24.999, 25.001], [60.0, 60.0])
+    >>> plane.lng, plane.lat
+    (25.0, 60.0)
+    >>> x, y = plane.metres([25.001], [60.0])
+    >>> round(float(x[0]), 1), round(float(plane.degrees(x, y)[0][0]), 6)
+    (55.8, 25.001)
+    """
+    degrees = _pairs(lng, lat)
+    if not len(degrees):
+        raise InvalidValues("a plane needs at least one point, got none")
+    return LocalPlane(*_middle(degrees))
+
+
 def local_metres(lng: ArrayLike, lat: ArrayLike) -> LocalMetres:
     """Return points in metres around their middle; neither their order nor the antimeridian matters.
 
@@ -57,18 +143,37 @@ def local_metres(lng: ArrayLike, lat: ArrayLike) -> LocalMetres:
     >>> found.x_m.round(1).tolist(), bool(found.stretch < 1e-9)
     ([-55.8, 55.8], True)
     """
-    degrees = np.column_stack([np.asarray(lng, dtype=np.float64), np.asarray(lat, dtype=np.float64)])
-    if not np.isfinite(degrees).all():
-        raise InvalidValues("lng and lat must be finite")
+    degrees = _pairs(lng, lat)
     if not len(degrees):
         return LocalMetres(degrees[:, 0], degrees[:, 1], 0.0)
-    middle_lng, middle_lat = _middle(degrees)
-    plane = f"+proj=tmerc +lon_0={middle_lng} +lat_0={middle_lat} +k=1 +ellps=WGS84 +units=m +no_defs"
-    to_plane = Transformer.from_crs("EPSG:4326", plane, always_xy=True)
-    x, y = (np.asarray(values, dtype=np.float64) for values in to_plane.transform(*degrees.T))
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InvalidValues("points of one region were needed, got points that span half the globe")
+    x, y = LocalPlane(*_middle(degrees)).metres(*degrees.T)
     return LocalMetres(x, y, float(np.cosh(np.abs(x).max() / _EARTH_RADIUS_M) - 1))
+
+
+def _pairs(x: ArrayLike, y: ArrayLike) -> Floats:
+    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise InvalidValues(f"two arrays of one length were needed, got {first.shape} and {second.shape}")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise InvalidValues("coordinates must be finite")
+    return np.column_stack([first, second])
+
+
+def _moved(
+    transform: Callable[..., tuple[Floats, Floats]], x: ArrayLike, y: ArrayLike
+) -> tuple[Floats, Floats]:
+    first, second = (np.asarray(values, dtype=np.float64) for values in transform(*_pairs(x, y).T))
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise InvalidValues("points of one region were needed, got points that span half the globe")
+    return first, second
+
+
+def _moved_geometries(
+    geometries: ArrayLike, move: Callable[[Floats, Floats], tuple[Floats, Floats]]
+) -> Objects:
+    flat = np.asarray(geometries, dtype=object)
+    moved = shapely.transform(flat, lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1])))
+    return np.asarray(moved, dtype=object)
 
 
 def _middle(degrees: Floats) -> tuple[float, float]:

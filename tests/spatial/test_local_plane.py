@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import shapely
 from pyproj import Geod
 
 from spatial.errors import InvalidValues
-from spatial.local_plane import local_metres
+from spatial.local_plane import local_metres, plane_around
 
 
 @pytest.mark.parametrize("middle", [(-87.7, 41.8), (179.99, -17.0), (24.9, 60.2), (0.0, 0.0)])
@@ -41,3 +42,28 @@ def test_no_points_are_no_metres() -> None:
 def test_what_has_no_plane_is_refused(lng: list[float], lat: list[float]) -> None:
     with pytest.raises(InvalidValues):
         local_metres(lng, lat)
+
+
+def test_a_plane_leads_there_and_back_over_the_antimeridian() -> None:
+    lng, lat = np.array([179.9, -179.9, 179.95]), np.array([-17.0, -17.1, -16.9])
+    plane = plane_around(lng, lat)
+    x, y = plane.metres(lng, lat)
+    back_lng, back_lat = plane.degrees(x, y)
+    assert np.ptp(x) < 30_000
+    assert np.abs((back_lng - lng + 180) % 360 - 180).max() < 1e-9
+    assert np.abs(back_lat - lat).max() < 1e-9
+
+
+def test_lines_move_without_their_heights() -> None:
+    line = shapely.LineString([(0.0, 0.0, 5.0), (0.01, 0.0, 7.0)])
+    plane = plane_around([0.0, 0.01], [0.0, 0.0])
+    (metres,) = plane.to_metres([line])
+    assert not shapely.has_z(metres)
+    assert shapely.length(metres) == pytest.approx(Geod(ellps="WGS84").line_length([0.0, 0.01], [0.0, 0.0]))
+    assert shapely.equals_exact(plane.to_degrees([metres])[0], shapely.force_2d(line), 1e-9)
+
+
+@pytest.mark.parametrize(("lng", "lat"), [([], []), ([1.0], [1.0, 2.0]), ([np.inf], [0.0])])
+def test_a_plane_without_a_middle_is_told(lng: list[float], lat: list[float]) -> None:
+    with pytest.raises(InvalidValues):
+        plane_around(lng, lat)
