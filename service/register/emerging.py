@@ -56,6 +56,23 @@ EMERGING = Entry(
             ("| Poisson 10 | 52 | 3.0 | 7.0 | 2.0 | 4.0 | – | – |",),
         ),
         Measured(
+            "With a population of 16 : 1 at most 2 % of cubes without a pattern had any bin called, whether"
+            " risks of cells are drawn anew or stay; where both parts are large 28.5 %.",
+            _PAGE,
+            _COMMAND,
+            (
+                "| negative binomial (size 0.5) 2, anew in every bin | 2.0 | 1.0 | 1.5 |",
+                "| negative binomial (size 1) 2, of the cell for ever | 1.5 | 2.0 | 1.5 |",
+                "| both parts (size 1 each) 2 | **28.5** | **22.0** | **27.0** |",
+            ),
+        ),
+        Measured(
+            "Six times the risk in a village of seven cells was found in all of them; downtown in none.",
+            _PAGE,
+            _COMMAND,
+            ("| Poisson 2 | 6 | 1.00 | 0.00 | 0.64 | 1.00 |",),
+        ),
+        Measured(
             "Of planted new places 99 % of the inner cells had that name; of diminishing ones 11 %.",
             _PAGE,
             _COMMAND,
