@@ -73,11 +73,11 @@ class LocalPlane:
         """
         return _moved(self._to_globe.transform, x, y)
 
-    def to_metres(self, geometries: ArrayLike) -> Objects:
+    def to_metres(self, geometries: Objects) -> Objects:
         """Return geometries in degrees as geometries in metres, without heights."""
         return _moved_geometries(geometries, self.metres)
 
-    def to_degrees(self, geometries: ArrayLike) -> Objects:
+    def to_degrees(self, geometries: Objects) -> Objects:
         """Return geometries in metres as geometries in degrees, without heights."""
         return _moved_geometries(geometries, self.degrees)
 
@@ -169,10 +169,9 @@ def _moved(
 
 
 def _moved_geometries(
-    geometries: ArrayLike, move: Callable[[Floats, Floats], tuple[Floats, Floats]]
+    geometries: Objects, move: Callable[[Floats, Floats], tuple[Floats, Floats]]
 ) -> Objects:
-    flat = np.asarray(geometries, dtype=object)
-    moved = shapely.transform(flat, lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1])))
+    moved = shapely.transform(geometries, lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1])))
     return np.asarray(moved, dtype=object)
 
 

@@ -57,10 +57,10 @@ def test_a_plane_leads_there_and_back_over_the_antimeridian() -> None:
 def test_lines_move_without_their_heights() -> None:
     line = shapely.LineString([(0.0, 0.0, 5.0), (0.01, 0.0, 7.0)])
     plane = plane_around([0.0, 0.01], [0.0, 0.0])
-    (metres,) = plane.to_metres([line])
+    (metres,) = plane.to_metres(np.array([line]))
     assert not shapely.has_z(metres)
     assert shapely.length(metres) == pytest.approx(Geod(ellps="WGS84").line_length([0.0, 0.01], [0.0, 0.0]))
-    assert shapely.equals_exact(plane.to_degrees([metres])[0], shapely.force_2d(line), 1e-9)
+    assert shapely.equals_exact(plane.to_degrees(np.array([metres]))[0], shapely.force_2d(line), 1e-9)
 
 
 @pytest.mark.parametrize(("lng", "lat"), [([], []), ([1.0], [1.0, 2.0]), ([np.inf], [0.0])])
