@@ -33,6 +33,12 @@ _DAY_MINUTES = 1440
 _MOST_MONTHS, _MOST_DAYS = 120_000, 3_652_500
 #: Most numbers (cells times bins) that are held at once.
 MAX_NUMBERS = 200_000_000
+#: Most bins: 38 years of weeks, five of days. More come from a mistyped date, and take a trend for ever.
+MAX_BINS = 2_000
+# Shortest calendar month: incidents known only to the month lie in no shorter bin.
+_MONTH_DAYS = 28
+# Share of the incidents that may be strays at either end of the period.
+_STRAY = 0.01
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,11 @@ def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end"
     ------
     TooFewObservations
         If the layer has no times, or the period holds no whole bin.
+    InvalidParameter
+        If the period holds more than `MAX_BINS`.
     """
     start, end = _period(layer, selection, width)
+    _check_number(start, end, width)
     if width.months:
         edges = _calendar_edges(start, end, width.months, align, ZoneInfo(layer.timezone))
         unit = _DAY
@@ -149,6 +158,17 @@ def bins_of(layer: Layer, selection: Selection, width: Width, align: str = "end"
     if whole[-1] < end:
         dropped.append(f"from {whole[-1]} to {end}: part of a bin")
     return Bins(whole, unit, dropped)
+
+
+def _check_number(start: np.datetime64, end: np.datetime64, width: Width) -> None:
+    """Refuse more bins than can be, before they are made."""
+    days = width.months * _MONTH_DAYS + width.fixed / _DAY
+    number = int((end - start) / np.timedelta64(1, "D") / days)
+    if number > MAX_BINS:
+        raise InvalidParameter(
+            f"the period from {start} to {end} holds about {number:,} bins, {MAX_BINS:,} are allowed: a"
+            " longer bin fits, or datetime=FIRST/LAST where a mistyped date makes the period so long"
+        )
 
 
 def covered(store: Store, layer: Layer) -> Layer:
@@ -174,15 +194,57 @@ def one_bin_of(layer: Layer, selection: Selection) -> Bins:
     return Bins(np.array(_period(layer, selection, Width(fixed=_DAY))), timedelta(0), [])
 
 
-def notes_of_bins(bins: Bins, found: Mapping[str, int]) -> list[str]:
-    """Return what a reader must know of the bins, in sentences."""
-    notes = [f"left out {part}" for part in bins.dropped]
+def notes_of_bins(bins: Bins, found: Mapping[str, int], totals: npt.NDArray[Any]) -> list[str]:
+    """Return what a reader must know of the bins, in sentences; `totals` are the incidents of each."""
+    notes = [*_empty_ends(bins, totals), *(f"left out {part}" for part in bins.dropped)]
     if coarse := found["coarse_time"]:
         notes.append(
             f"{coarse:,} incidents are known only to the month or year: they count in the bin of its"
             " first day"
         )
     return notes
+
+
+def _empty_ends(bins: Bins, totals: npt.NDArray[Any]) -> list[str]:
+    """Tell of bins without any incident at the ends, where they are many: a mistyped date makes such."""
+    held = np.flatnonzero(totals)
+    if not len(held):
+        return []
+    first, last = int(held[0]), int(held[-1])
+    # A single incident far before the others holds its own bin: what counts is where they set in.
+    share = np.cumsum(totals) / totals.sum()
+    sets_in, ends = int(np.searchsorted(share, _STRAY)), int(np.searchsorted(share, 1 - _STRAY))
+    notes = []
+    if max(first, sets_in) > len(bins) // 2:
+        notes.append(
+            f"{1 - _STRAY:.0%} of the incidents lie after {bins.starts[max(first, sets_in)]}, in the last"
+            f" {len(bins) - max(first, sets_in):,} of {len(bins):,} bins: if a date is mistyped,"
+            " datetime=FIRST/.. gives the start"
+        )
+    if min(last, ends) < (len(bins) - 1) // 2:
+        notes.append(
+            f"{1 - _STRAY:.0%} of the incidents lie before {bins.starts[min(last, ends) + 1]}, in the first"
+            f" {min(last, ends) + 1:,} of {len(bins):,} bins: if a date is mistyped, datetime=../LAST gives"
+            " the end"
+        )
+    return notes
+
+
+def check_precision(layer: Layer, bins: Bins, found: Mapping[str, int]) -> None:
+    """Refuse bins shorter than a month where most times are known only to the month or year.
+
+    Raises
+    ------
+    InvalidParameter
+        As all of these would lie in the bin of the first day of theirs, which is a pattern of the clerk's.
+    """
+    shortest = np.diff(bins.edges).min() / np.timedelta64(1, "D")
+    coarse = found["coarse_time"]
+    if bins.is_timed and shortest < _MONTH_DAYS and coarse > found["selected"] / 2:
+        raise InvalidParameter(
+            f"{coarse:,} of {found['selected']:,} incidents of layer {layer.id!r} are known only to the month"
+            " or year: bins of P1M or longer are needed (P1Y where only the year is known)"
+        )
 
 
 def counted_by_bin(
@@ -196,6 +258,7 @@ def counted_by_bin(
             " allowed: a coarser resolution, longer bins or a shorter period fits"
         )
     found = totals(store, layer, selection)
+    check_precision(layer, bins, found)
     measure = "weight" if found.pop("fractional_weight") > 0 else "count"
     rows = cell_counts(
         store, layer, area.resolution, selection, measures=(measure,), bins=TimeBins(bins.origin, bins.unit)

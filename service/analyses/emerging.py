@@ -11,7 +11,7 @@ from models.emerging import Emerging
 from service.analyses.carried import with_carried
 from service.analyses.emerging_memory import emerging_of, memory_of
 from service.analyses.findings import Finding, Findings, Progress, Recall
-from service.analyses.gridded import area_told, rate_of, selection_of, study_area
+from service.analyses.gridded import area_told, nothing_selected, rate_of, selection_of, study_area
 from service.analyses.provenance import emberline_member, timestamp
 from service.layer_kinds import incident_layer
 from service.parameters import EmergingInputs
@@ -57,6 +57,8 @@ def emerging_findings(
     )
     told = _diagnostics(layer, area, bins, counted, found)
     told["notes"] += _notes(counted, found)
+    if not counted.found["selected"]:
+        told["notes"].insert(0, nothing_selected(store, layer, inputs))
     if people is not None:
         told |= people.diagnostics | {"notes": [*told["notes"], *people.notes]}
     told = with_carried(
@@ -150,7 +152,7 @@ def _diagnostics(
     layer: Layer, area: StudyArea, bins: Bins, counted: BinnedCounts, found: Emerging
 ) -> dict[str, Any]:
     patterns, numbers = np.unique(found.pattern, return_counts=True)
-    notes = notes_of_bins(bins, counted.found)
+    notes = notes_of_bins(bins, counted.found, counted.counts.sum(axis=0))
     if counted.measure == "weight":
         notes.append("counts are sums of the layer's weight: a row stands for that many incidents")
     return {

@@ -49,7 +49,7 @@ def gridded(store: Store, layer: Layer, inputs: IncidentInputs, max_cells: int) 
     told, notes = crowding_diagnostics(store, layer, area, counted.selection, counted.count)
     diagnostics |= told | {"notes": [*diagnostics["notes"], *notes]}
     if not counted.found["selected"]:
-        diagnostics["notes"].append(_nothing_selected(store, layer, inputs))
+        diagnostics["notes"].append(nothing_selected(store, layer, inputs))
     return Grid(area, counted.count, counted.selection, diagnostics)
 
 
@@ -104,7 +104,7 @@ def counted_into(store: Store, layer: Layer, area: StudyArea, selection: Selecti
     return Counted(count, selection, measure, values[~inside].sum().item(), found)
 
 
-def _nothing_selected(store: Store, layer: Layer, inputs: IncidentInputs) -> str:
+def nothing_selected(store: Store, layer: Layer, inputs: IncidentInputs) -> str:
     """Tell a reader of an all-zero answer why: a mistyped category looks like a quiet month."""
     if not inputs.category:
         return "no incident is selected: every cell is zero"

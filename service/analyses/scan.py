@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from data.engine import Selection, TimeBins, cell_counts, totals
 from data.store import Layer, Store
-from models.errors import InvalidParameter
+from models.errors import InvalidParameter, TooFewObservations
 from models.scan import Cluster, Scan, scan
 from models.scan_cases import fold_cases
 from service.analyses.carried import NO_TEST, with_carried
@@ -20,7 +20,7 @@ from service.layer_kinds import incident_layer
 from service.parameters import ScanInputs
 from service.places import named_places
 from service.population import Population, population_on
-from service.time_bins import Bins, bins_of, covered, notes_of_bins, one_bin_of, width_of
+from service.time_bins import Bins, bins_of, check_precision, covered, notes_of_bins, one_bin_of, width_of
 from spatial.geometry import dissolve
 from spatial.grid import areas_km2, hex_strings, parents
 from spatial.neighbors import neighbor_index
@@ -28,6 +28,7 @@ from spatial.study_area import StudyArea
 
 _FINEST = 15
 _SPATIAL = "none"
+_FEWEST_BINS = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,13 @@ def scan_findings(
 
 def _bins(layer: Layer, selection: Selection, inputs: ScanInputs) -> Bins:
     if inputs.bin != _SPATIAL:
-        return bins_of(layer, selection, width_of(inputs.bin), inputs.align)
+        bins = bins_of(layer, selection, width_of(inputs.bin), inputs.align)
+        if len(bins) < _FEWEST_BINS:
+            raise TooFewObservations(
+                f"bin={inputs.bin} makes {len(bins)} bin of the period, {_FEWEST_BINS} are needed: a shorter"
+                " bin, or bin=none with a population for a purely spatial scan"
+            )
+        return bins
     if not inputs.population:
         raise InvalidParameter(
             "bin=none is a purely spatial scan, which needs a denominator (population); without one a scan"
@@ -111,6 +118,7 @@ def _cases(
 ) -> _Cases:
     """Count cases by cell and bin; of those at one place in one bin only the first counts where folded."""
     found = totals(store, layer, selection)
+    check_precision(layer, bins, found)
     if found.pop("fractional_weight") > 0:
         raise InvalidParameter("scan needs cases that are counted one by one; the layer has weights")
     timed = bins.is_timed
@@ -195,7 +203,7 @@ def _windows(
 def _diagnostics(
     layer: Layer, area: StudyArea, bins: Bins, cases: _Cases, people: Population | None, found: Scan
 ) -> dict[str, Any]:
-    notes = notes_of_bins(bins, cases.found)
+    notes = notes_of_bins(bins, cases.found, cases.counts.sum(axis=0))
     if cases.n_folded:
         notes.append(
             f"{cases.n_folded:,} cases at the place of another one in the same bin were taken for the same"

@@ -131,6 +131,11 @@ def test_too_few_bins_are_told_with_the_number_needed(city: DuckDBStore) -> None
         _asked(city, "emerging", bin="P1M")
 
 
+def test_a_mistyped_category_is_told_with_the_commonest_ones(city: DuckDBStore) -> None:
+    found = _asked(city, "emerging", category=["zzz"])
+    assert "no incident is selected by category zzz" in found["emberline"]["diagnostics"]["notes"][0]
+
+
 def test_both_are_published_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     filled_store(path, tmp_path).close()

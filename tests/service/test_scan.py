@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from data.duckdb_store import DuckDBStore
-from models.errors import InvalidParameter
+from models.errors import InvalidParameter, TooFewObservations
 from service.ingesting import IngestOrder, ingest_file
 from service.store_use_cases import StoreUseCases
 from tests.service.made import Row, calls, client_of, filled_store, write_rows
@@ -162,10 +162,11 @@ def test_space_time_with_people_finds_the_week_too(peopled: DuckDBStore) -> None
         ({"bin": "weekly"}, "ISO 8601"),
         ({"null_model": "negative-binomial"}, "needs a denominator"),
         ({"max_duration": "long"}, "ISO 8601"),
+        ({"bin": "P50D"}, "P50D makes 1 bin of the period, 2 are needed"),
     ],
 )
 def test_questions_without_an_answer_say_why(city: DuckDBStore, inputs: Any, message: str) -> None:
-    with pytest.raises(InvalidParameter, match=message):
+    with pytest.raises((InvalidParameter, TooFewObservations), match=message):
         _asked(city, **inputs)
 
 

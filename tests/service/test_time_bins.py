@@ -11,7 +11,7 @@ from data.engine import Selection, cell_counts
 from data.store import Layer
 from models.errors import InvalidParameter, TooFewObservations
 from service.ingesting import IngestOrder, ingest_file
-from service.time_bins import bins_of, counted_by_bin, covered, one_bin_of, width_of
+from service.time_bins import bins_of, counted_by_bin, covered, notes_of_bins, one_bin_of, width_of
 from spatial.study_area import study_area_from_data
 from tests.service.made import ZONE, calls, write_rows
 
@@ -186,3 +186,50 @@ def test_the_last_month_or_year_is_whole_where_no_more_is_known(
     ingest_file(store, write_rows(tmp_path / "coarse.csv", rows), IngestOrder("calls", timezone=ZONE))
     found = bins_of(covered(store, _layer(store)), Selection(), width_of(bin_))
     assert [start[: len(starts[0])] for start in found.starts] == starts
+
+
+def _stray(tmp_path: Path, when: str, n: int = 400) -> DuckDBStore:
+    rows = calls(n)
+    rows[0] |= {"time": when}
+    store = DuckDBStore(None)
+    ingest_file(store, write_rows(tmp_path / "stray.csv", rows), IngestOrder("calls", timezone=ZONE))
+    return store
+
+
+def test_a_date_mistyped_by_a_century_does_not_make_endless_bins(tmp_path: Path) -> None:
+    store = _stray(tmp_path, "1900-01-01 00:00:00")
+    with pytest.raises(InvalidParameter, match=r"about 6,4\d\d bins, 2,000 are allowed.*mistyped"):
+        bins_of(_layer(store), Selection(), width_of("P7D"))
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [("2014-01-01 00:00:00", "incidents lie after 2024-01"), ("2034-01-01 00:00:00", "incidents lie before")],
+)
+def test_a_date_mistyped_by_years_is_told_with_the_bins(tmp_path: Path, when: str, told: str) -> None:
+    store = _stray(tmp_path, when)
+    bins = bins_of(_layer(store), Selection(), width_of("P7D"))
+    every = cell_counts(store, _layer(store), 8)
+    area = study_area_from_data(every.cell, every.count, 8, 10**6)
+    found = counted_by_bin(store, _layer(store), area, Selection(), bins)
+    notes = notes_of_bins(bins, found.found, found.counts.sum(axis=0))
+    assert told in notes[0]
+
+
+def test_bins_in_which_all_is_well_are_not_suspected(store: DuckDBStore) -> None:
+    bins = bins_of(_layer(store), Selection(), width_of("P7D"))
+    assert notes_of_bins(bins, {"coarse_time": 0}, np.full(len(bins), 30)) == []
+
+
+def test_incidents_known_to_the_month_do_not_fall_into_weeks(tmp_path: Path) -> None:
+    rows = [row | {"time": f"2024-{1 + i % 6:02}"} for i, row in enumerate(calls(60))]
+    store = DuckDBStore(None)
+    ingest_file(store, write_rows(tmp_path / "coarse.csv", rows), IngestOrder("calls", timezone=ZONE))
+    every = cell_counts(store, _layer(store), 8)
+    area = study_area_from_data(every.cell, every.count, 8, 10**6)
+    weeks, months = (
+        bins_of(covered(store, _layer(store)), Selection(), width_of(width)) for width in ("P7D", "P1M")
+    )
+    with pytest.raises(InvalidParameter, match="known only to the month or year: bins of P1M"):
+        counted_by_bin(store, _layer(store), area, Selection(), weeks)
+    assert counted_by_bin(store, _layer(store), area, Selection(), months).counts.sum() == 60
