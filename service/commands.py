@@ -15,7 +15,7 @@ from service.analyses.findings import Progress
 from service.errors import InvalidInputs, RecordsRejected
 from service.ingesting import IngestOrder, ingest_file, result_json
 from service.methods import METHODS
-from service.outputs import output_kind, require_place, write_output
+from service.outputs import collection_read, output_kind, require_place, told_of, write_output
 from service.remote import RemoteService
 from service.settings import Settings
 from service.store_use_cases import StoreUseCases
@@ -86,7 +86,7 @@ def run_command(
             raise _no_file_there(next(iter(files)))
         with RemoteService(store_url) as service:
             progress(f"running {method} in the service")
-            collection = service.execute(method, inputs)
+            whole = collection_read(service.execute(method, inputs), method)
     else:
         store: Store
         if path is None:
@@ -103,12 +103,12 @@ def run_command(
         try:
             beside, inputs = _beside_files(store, files, kinds, inputs, progress)
             use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
-            collection = use_cases.execute(method, inputs)
+            whole = use_cases.run(method, inputs)
         finally:
             store.close()
     progress(f"writing {out.name}")
-    n_features, found = write_output(collection, out)
-    return Done(f"{out}: {n_features} features", notes + [f"note: {note}" for note in found])
+    write_output(whole, out)
+    return Done(f"{out}: {len(whole)} features", notes + [f"note: {note}" for note in told_of(whole)])
 
 
 def publish_command(store_url: str, definition: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Findings to a file: its ending chooses GeoJSON, GeoPackage, GeoParquet, FlatGeobuf or CSV."""
 
 import os
-import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,16 @@ import shapely
 
 from service.errors import ServiceError
 from service.formats import csv_bytes, file_bytes
+from service.publishing import feature_collection
 from service.snapshots import Snapshot, snapshot
 
-_UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
+#: Arrow's type of each type in a schema; lists and objects are told by their values.
+_ARROW: dict[str, pa.DataType] = {
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+    "date-time": pa.timestamp("us", tz="UTC"),
+}
 
 _KINDS = {
     ".geojson": "geojson",
@@ -56,11 +64,9 @@ def require_place(path: Path, *inputs: Path) -> None:
         raise OutputFailed(f"{path} is the file that is read; write to another")
 
 
-def write_output(collection: bytes, path: Path) -> tuple[int, list[str]]:
-    """Write a FeatureCollection, whole or not at all; return how many features it holds, and its notes."""
-    kind = output_kind(path)
-    document = orjson.loads(collection)
-    body = collection + b"\n" if kind == "geojson" else _as(kind, document, path.stem)
+def write_output(whole: Snapshot, path: Path) -> None:
+    """Write a collection, whole or not at all; a table gets the file's name."""
+    body = _body(output_kind(path), replace(whole, collection=path.stem), path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(body)
@@ -68,41 +74,49 @@ def write_output(collection: bytes, path: Path) -> tuple[int, list[str]]:
     except OSError as err:
         temporary.unlink(missing_ok=True)
         raise OutputFailed(f"{path} cannot be written: {err.strerror}") from err
-    diagnostics = document.get("emberline", {}).get("diagnostics", {})
-    notes = [*diagnostics.get("notes", []), *diagnostics.get("warnings", [])]
-    return len(document["features"]), notes
 
 
-def _as(kind: str, document: dict[str, Any], name: str) -> bytes:
-    whole = _snapshot_of(document, name)
+def told_of(whole: Snapshot) -> list[str]:
+    """Return what a run says to its reader."""
+    diagnostics = whole.emberline.get("diagnostics", {})
+    return [*diagnostics.get("notes", []), *diagnostics.get("warnings", [])]
+
+
+def collection_read(document: bytes, name: str) -> Snapshot:
+    """Return the FeatureCollection that a service sent, its columns of the types that its `schema` tells."""
+    found = orjson.loads(document)
+    features, schema = found["features"], found["schema"]
+    shapes = None
+    if schema["geometry"] is not None:
+        texts = [orjson.dumps(one["geometry"]) if one["geometry"] else None for one in features]
+        shapes = shapely.from_geojson(np.array(texts, dtype=object))
+    columns = {
+        key: _column([one["properties"][key] for one in features], kind)
+        for key, kind in schema["properties"].items()
+    }
+    fids = [str(one["id"]) for one in features]
+    return snapshot(
+        name, "responder", fids, shapes, columns, found["emberline"], timestamp=found["timeStamp"]
+    )
+
+
+def _body(kind: str, whole: Snapshot, path: Path) -> bytes:
+    if kind == "geojson":
+        return feature_collection(whole) + b"\n"
     if kind == "csv":
         return csv_bytes(whole.columns, whole.fids, whole.wkb)
+    if kind == "fgb" and whole.geometry_kind is None:
+        raise OutputFailed(
+            f"{path.name}: FlatGeobuf needs geometries, got a table without; .csv, .parquet and .gpkg hold it"
+        )
     return file_bytes(kind, whole, np.arange(len(whole)))
 
 
-def _snapshot_of(document: dict[str, Any], name: str) -> Snapshot:
-    """Return a FeatureCollection as a snapshot: columns and geometries side by side."""
-    features = document["features"]
-    texts = [orjson.dumps(one["geometry"]) if one["geometry"] else None for one in features]
-    shapes = shapely.from_geojson(np.array(texts, dtype=object))
-    names = list(features[0]["properties"]) if features else []
-    return snapshot(
-        name,
-        "responder",
-        [str(one["id"]) for one in features],
-        shapes,
-        {key: _column([one["properties"][key] for one in features]) for key in names},
-        document.get("emberline", {}),
-        timestamp=document.get("timeStamp", ""),
-    )
-
-
-def _column(values: list[Any]) -> list[Any] | pa.Array:
-    """Return values as they are, texts that are all times in UTC as times: files have a type for them."""
-    told = [value for value in values if value is not None]
-    if not told or not all(isinstance(value, str) and _UTC.fullmatch(value) for value in told):
-        return values
-    return pa.array(
-        [None if value is None else datetime.fromisoformat(value) for value in values],
-        pa.timestamp("us", tz="UTC"),
-    )
+def _column(values: list[Any], kind: Mapping[str, str]) -> list[Any] | pa.Array:
+    """Return JSON values as a column of the type that its schema names."""
+    if kind.get("format") == "date-time":
+        times = [None if value is None else datetime.fromisoformat(value) for value in values]
+        return pa.array(times, _ARROW["date-time"])
+    if kind["type"] == "number":
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    return pa.array(values, _ARROW[kind["type"]]) if kind["type"] in _ARROW else values

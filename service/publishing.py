@@ -143,15 +143,27 @@ def snapshots_of(
     return made
 
 
-def feature_collection(name: str, found: Findings) -> bytes:
-    """Return one collection of a run as a GeoJSON FeatureCollection with the member `emberline`."""
+def snapshot_of(name: str, found: Findings) -> Snapshot:
+    """Return one collection of a run that is not published, named after its method."""
     finding = found.collections[name]
-    whole = _snapshot(found.emberline["method"], finding, finding.columns, found, "", "")
+    return _snapshot(found.emberline["method"], finding, finding.columns, found, "", "")
+
+
+def feature_collection(whole: Snapshot) -> bytes:
+    """Return a collection as GeoJSON with the member `emberline`, and `schema`: what its columns hold.
+
+    Values alone do not tell a column's type where all of them are null, or where there are none.
+    """
+    types = {
+        name: {key: one[key] for key in ("type", "format") if key in one}
+        for name, one in whole.properties.items()
+    }
     head = {
         "type": "FeatureCollection",
-        "timeStamp": found.timestamp,
+        "timeStamp": whole.timestamp,
         "numberReturned": len(whole),
         "emberline": whole.emberline,
+        "schema": {"geometry": whole.geometry_kind, "properties": types},
     }
     return orjson.dumps(head)[:-1] + b',"features":[' + whole.features.rstrip(b",") + b"]}"
 

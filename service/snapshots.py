@@ -362,6 +362,8 @@ def _column_of_objects(name: str, values: list[Any]) -> tuple[pa.Field, pa.Array
         inferred = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         inferred = pa.array([None if v is None else str(v) for v in values], pa.string())
+    if pa.types.is_null(inferred.type):
+        inferred = inferred.cast(pa.string())  # files have no type for "nothing known"
     if pa.types.is_timestamp(inferred.type):
         inferred = inferred.cast(pa.timestamp("us", tz="UTC"))
     return _field(name, inferred)

@@ -24,8 +24,10 @@ from service.publishing import (
     in_order,
     publish_analysis,
     refreshed,
+    snapshot_of,
     standing_on,
 )
+from service.snapshots import Snapshot
 from service.use_cases import UploadSpec
 from spatial.errors import SpatialError
 
@@ -66,6 +68,10 @@ class StoreUseCases:
 
     def execute(self, method: str, inputs: Mapping[str, Any]) -> bytes:
         """Run a method and return its FeatureCollection."""
+        return feature_collection(self.run(method, inputs))
+
+    def run(self, method: str, inputs: Mapping[str, Any]) -> Snapshot:
+        """Run a method and return the collection that its inputs ask for."""
         if method not in METHODS:
             raise ProcessNotFound(f"there is no method {method!r}; known are {', '.join(METHODS)}")
         checked = inputs_of(method, inputs)
@@ -73,7 +79,7 @@ class StoreUseCases:
         found = findings(
             method, self.store, checked, max_cells=self.max_cells, only=wanted, progress=self.progress
         )
-        return feature_collection(wanted or next(iter(found.collections)), found)
+        return snapshot_of(wanted or next(iter(found.collections)), found)
 
     def layers(self) -> list[dict[str, Any]]:
         """Return every layer."""

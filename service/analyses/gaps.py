@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import shapely
 
 from data.store import Store
@@ -266,7 +267,7 @@ def _area_finding(sources: Sources, on: Laid, found: _Verdict, inputs: GapsInput
 def _tested(found: _Verdict, keep: Mask) -> dict[str, Any]:
     return {
         "share_eb": found.share_eb[keep],
-        "ring": [None if np.isnan(ring) else int(ring) for ring in found.ring[keep].tolist()],
+        "ring": pa.array(found.ring[keep], pa.float64(), from_pandas=True).cast(pa.int64()),
         "z": found.z[keep],
         "p": found.p[keep],
         "q": found.q[keep],
