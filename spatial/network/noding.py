@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import KDTree
 
 from spatial.network.cleaning import SAME_PLACE_M, CleanLines
+from spatial.network.cutting import drawn, inner_vertices
 from spatial.network.meetings import Meetings, crossings, ends_on_lines, straight_pieces
 from spatial.network.parts import Floats, Ints, Mask, Objects
 
@@ -93,7 +94,7 @@ def noded(clean: CleanLines, tolerance_m: float) -> tuple[Noded, dict[str, int]]
     mended = {
         "ends_mended": _distinct(spots.joined[:n_touched, 0][cut[:n_touched, 1] & ~cut[:n_touched, 0]]),
         "ends_joined": n_joined,
-        "crossings_cut": _pairs(crossed.where(is_level), cut[n_touched:].all(axis=1)),
+        "crossings_cut": _pairs(crossed.where(is_level), np.asarray(cut[n_touched:].all(axis=1))),
         "levels_respected": _pairs(crossed, np.logical_and(~is_level, is_inner)),
         "overlaps": len(edges.line) - len(single.line),
     }
@@ -211,45 +212,18 @@ def _cut(
     from_ = np.flatnonzero(line[1:] == line[:-1])
     start, end = node[spot[from_]], node[spot[from_ + 1]]
     is_sliver = (start == end) & (at[from_ + 1] - at[from_] <= 2 * tolerance_m)
-    inner, piece = _inner_vertices(lines, line, at, from_)
-    coordinates = np.concatenate([node_xy[start], inner, node_xy[end]])
-    n = len(from_)
-    index = np.concatenate([np.arange(n), piece, np.arange(n)])
-    rank = np.concatenate([np.zeros(n), np.ones(len(piece)), np.full(n, 2)])
-    drawn = np.lexsort((rank, index))
-    keep = ~is_sliver[index[drawn]]
-    number = np.cumsum(~is_sliver) - 1
-    edges = shapely.linestrings(coordinates[drawn][keep], indices=number[index[drawn][keep]])
     kept = np.flatnonzero(~is_sliver)
+    inner, before = inner_vertices(lines, line, at)
+    piece = np.searchsorted(from_, before)
+    stays = ~is_sliver[piece]
+    number = np.cumsum(~is_sliver) - 1
+    edges = drawn(node_xy[start[kept]], node_xy[end[kept]], inner[stays], number[piece[stays]])
     is_long = shapely.length(edges) > SAME_PLACE_M
     kept = kept[is_long]
-    return _renumbered(
-        Noded(node_xy, start[kept], end[kept], np.asarray(edges, dtype=object)[is_long], line[from_[kept]])
-    )
+    return renumbered(Noded(node_xy, start[kept], end[kept], edges[is_long], line[from_[kept]]))
 
 
-def _inner_vertices(lines: Objects, line: Ints, at: Floats, from_: Ints) -> tuple[Floats, Ints]:
-    """Return the vertices of lines that are no spots and the piece that each lies on, in order."""
-    pieces = straight_pieces(lines)
-    is_inner = np.r_[False, pieces.line[1:] == pieces.line[:-1]][: len(pieces.line)]
-    vertex, v_line, v_at = pieces.start[is_inner], pieces.line[is_inner], pieces.at_m[is_inner]
-    order = np.lexsort(
-        (
-            np.r_[np.zeros(len(at)), np.ones(len(v_at))],
-            np.r_[at, v_at],
-            np.r_[line, v_line],
-        )
-    )
-    is_spot = order < len(at)
-    before = np.cumsum(is_spot) - 1
-    vertices = order[~is_spot] - len(at)
-    spot_before = before[~is_spot]
-    away = np.minimum(v_at[vertices] - at[spot_before], at[spot_before + 1] - v_at[vertices])
-    apart = away > SAME_PLACE_M
-    return vertex[vertices[apart]], np.searchsorted(from_, spot_before[apart])
-
-
-def _renumbered(edges: Noded) -> Noded:
+def renumbered(edges: Noded) -> Noded:
     """Return the edges on the nodes that they use."""
     used, ends = np.unique(np.r_[edges.start, edges.end], return_inverse=True)
     start, end = ends[: len(edges.start)], ends[len(edges.start) :]

@@ -1,0 +1,82 @@
+"""Lines cut at places along them, and moved at their ends."""
+
+import numpy as np
+import shapely
+
+from spatial.network.cleaning import SAME_PLACE_M
+from spatial.network.meetings import straight_pieces
+from spatial.network.parts import Floats, Ints, Mask, Objects
+
+
+def inner_vertices(lines: Objects, line: Ints, at: Floats) -> tuple[Floats, Ints]:
+    """Return the vertices of lines that are no spots, and the spot before each.
+
+    Parameters
+    ----------
+    lines : array of shapely LineString
+    line, at : array, shape (n_spots,)
+        Spots in order of line and metres along it; the first of each line is its start, the last its end.
+    """
+    pieces = straight_pieces(lines)
+    is_inner = np.r_[False, pieces.line[1:] == pieces.line[:-1]][: len(pieces.line)]
+    vertex, v_line, v_at = pieces.start[is_inner], pieces.line[is_inner], pieces.at_m[is_inner]
+    kind = np.r_[np.zeros(len(at)), np.ones(len(v_at))]
+    order = np.lexsort((kind, np.r_[at, v_at], np.r_[line, v_line]))
+    is_spot = order < len(at)
+    before = (np.cumsum(is_spot) - 1)[~is_spot]
+    vertices = order[~is_spot] - len(at)
+    after = np.minimum(before + 1, len(at) - 1)
+    away = np.minimum(v_at[vertices] - at[before], at[after] - v_at[vertices])
+    apart = away > SAME_PLACE_M
+    return vertex[vertices[apart]], before[apart]
+
+
+def drawn(start: Floats, end: Floats, inner: Floats, piece: Ints) -> Objects:
+    """Return lines from start to end over inner vertices, which come in order and name their piece."""
+    n = len(start)
+    coordinates = np.concatenate([start, inner, end])
+    index = np.concatenate([np.arange(n), piece, np.arange(n)])
+    rank = np.concatenate([np.zeros(n), np.ones(len(piece)), np.full(n, 2)])
+    order = np.lexsort((rank, index))
+    return np.asarray(shapely.linestrings(coordinates[order], indices=index[order]), dtype=object)
+
+
+def cut_lines(lines: Objects, line: Ints, at: Floats) -> tuple[Objects, Ints, Mask]:
+    """Return the pieces of lines, the line of each, and which pieces start at a cut.
+
+    Parameters
+    ----------
+    lines : array of shapely LineString
+    line, at : array, shape (n_cuts,)
+        Metres along each line, off its ends; in any order.
+    """
+    if not len(lines):
+        return lines, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+    n = len(lines)
+    total = np.asarray(shapely.length(lines), dtype=np.float64)
+    spot_line = np.concatenate([np.arange(n), line, np.arange(n)])
+    spot_at = np.concatenate([np.zeros(n), at, total])
+    kind = np.concatenate([np.zeros(n), np.ones(len(at)), np.full(n, 2)])
+    order = np.lexsort((kind, spot_at, spot_line))
+    spot_line, spot_at = spot_line[order], spot_at[order]
+    places = shapely.get_coordinates(shapely.line_interpolate_point(lines[spot_line], spot_at))
+    from_ = np.flatnonzero(spot_line[1:] == spot_line[:-1])
+    inner, before = inner_vertices(lines, spot_line, spot_at)
+    pieces = drawn(places[from_], places[from_ + 1], inner, np.searchsorted(from_, before))
+    return pieces, spot_line[from_].astype(np.int64), kind[order][from_] == 1
+
+
+def led_on(lines: Objects, start: Floats, end: Floats) -> Objects:
+    """Return lines led on straight to new starts and ends where these are other places."""
+    coordinates, index = shapely.get_coordinates(lines, return_index=True)
+    n = len(lines)
+    old_start, old_end = (shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1))
+    before = np.flatnonzero(np.hypot(*(start - old_start).T) > SAME_PLACE_M)
+    after = np.flatnonzero(np.hypot(*(end - old_end).T) > SAME_PLACE_M)
+    rows = np.concatenate([start[before], coordinates, end[after]])
+    number = np.concatenate([before, index, after])
+    rank = np.concatenate([np.zeros(len(before)), np.ones(len(index)), np.full(len(after), 2)])
+    order = np.lexsort((rank, number))
+    if not n:
+        return lines
+    return np.asarray(shapely.linestrings(rows[order], indices=number[order]), dtype=object)
