@@ -84,9 +84,20 @@ class StagedFile:
         return rows.append_column("pos", pa.array(place, pa.int64()))
 
     def settle(
-        self, table: str, ingest: int, *, id_is_mapped: bool, drop_duplicates: bool, next_ordinal: int
+        self,
+        table: str,
+        ingest: int,
+        *,
+        id_is_mapped: bool,
+        id_column: str,
+        drop_duplicates: bool,
+        next_ordinal: int,
     ) -> Counts:
-        """Give every staged row its identity and merge the rows into the layer's table."""
+        """Give every staged row its identity and merge the rows into the layer's table.
+
+        An `id_column` that turns out to be no identity stays with the rows as one of their attributes: it may
+        say which rows belong together.
+        """
         self._find_repeats()
         conflicts = self._id_conflicts()
         refused = (
@@ -95,6 +106,7 @@ class StagedFile:
             and conflicts > MAX_ID_CONFLICTS * self.n_rows
         )
         if refused:
+            self._keep_as_attribute(id_column)
             self.connection.execute(f"UPDATE stage SET source_id = NULL, id = {_own_id(self.kind)}")
             self._find_repeats()
         self._number_repeats(drop_duplicates)
@@ -107,6 +119,19 @@ class StagedFile:
         """Remove the temporary tables."""
         for name in ("repeated", "stage", "staged_rejects", "fates"):
             self.connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+    def _keep_as_attribute(self, column: str) -> None:
+        """Put the source ids among the attributes, under their column's name, and into the digests."""
+        member = "to_json($1::VARCHAR)::VARCHAR || ':' || to_json(source_id)::VARCHAR"
+        self.connection.execute(
+            f"""
+            UPDATE stage SET attributes = CASE WHEN attributes IS NULL OR attributes = '{{}}'
+                THEN '{{' || {member} || '}}' ELSE left(attributes, -1) || ',' || {member} || '}}' END
+            WHERE source_id IS NOT NULL
+            """,
+            [column],
+        )
+        self.connection.execute(f"UPDATE stage SET digest = {_content_digest(self.kind)}")
 
     def _find_repeats(self) -> None:
         """Make `repeated`: the ids that stand on more than one row. Most files have few."""
@@ -256,13 +281,18 @@ def _stage_sql(kind: str) -> str:
     """Return the statement that digests and stages what a stream brings."""
     columns = row_columns(kind)
     selected = ", ".join(_staged(name, type_) for name, type_ in columns.items())
-    derived = {"cell15", *BOX}
-    digest = _digest([name for name in columns if name not in derived], kind)
+    digest = _content_digest(kind)
     return f"""
         INSERT INTO stage
         SELECT pos, source_id, digest, coalesce(source_id, {_own_id(kind)}), 1, false, {_column_list(kind)}
         FROM (SELECT pos, source_id, {selected}, {digest} AS digest FROM incoming)
     """
+
+
+def _content_digest(kind: str) -> str:
+    """Return the digest of all that a row says; what follows from it is left out."""
+    derived = {"cell15", *BOX}
+    return _digest([name for name in row_columns(kind) if name not in derived], kind)
 
 
 def _own_id(kind: str) -> str:

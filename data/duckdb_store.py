@@ -136,7 +136,7 @@ class DuckDBStore:
     def geometries(self, layer_id: str) -> pa.Table:
         """Return name, value and geometry (WKB) of a feature layer's rows, in their order."""
         layer = self.layer(layer_id)
-        value = "locations AS value" if layer.kind == "coverage" else "value"
+        value = {"coverage": "locations AS value", "roads": "aadt AS value"}.get(layer.kind, "value")
         return self.query(f"SELECT name, {value}, geometry FROM {layer.table} ORDER BY ordinal")
 
     def rows(self, layer_id: str, columns: Sequence[str]) -> pa.Table:
@@ -292,6 +292,7 @@ class DuckDBStore:
             table,
             ingest,
             id_is_mapped="id" in spec.mapping,
+            id_column=source.report.columns.get("id", "id"),
             drop_duplicates=drop_duplicates,
             next_ordinal=next_ordinal,
         )

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,21 @@ def test_a_column_that_repeats_is_not_believed_to_be_the_id() -> None:
     result = ingested(store, rows)
     assert counts(result) == (40, 0, 0, 0)
     assert any("was not taken as identity" in note for note in result.report["notes"])
+
+
+def test_what_is_no_identity_stays_with_the_rows() -> None:
+    store, mixed = DuckDBStore(), DuckDBStore()
+    rows = [
+        incident(source_id=str(number % 5), lng=-111 - number / 1000, attributes=attributes)
+        for number, attributes in enumerate([json.dumps({"unit": 'a"b'}), None, "{}", '{"unit":null}'] * 10)
+    ]
+    ingested(store, rows)
+    ingested(mixed, rows[::-1])
+    kept = [json.loads(text) for text in store.rows("calls", ["attributes"])["attributes"].to_pylist()]
+    assert kept[:4] == [{"unit": 'a"b', "id": "0"}, {"id": "1"}, {"id": "2"}, {"unit": None, "id": "3"}]
+    assert [one["id"] for one in kept] == [str(number % 5) for number in range(40)]
+    assert store.layer("calls").data_digest == mixed.layer("calls").data_digest
+    assert counts(ingested(store, rows)) == (0, 0, 40, 0)
 
 
 def test_digest_depends_on_rows_not_on_their_order_or_uploads() -> None:
