@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from spatial.errors import InvalidValues
 from spatial.network.cleaning import clean_lines
+from spatial.network.contraction import contracted
 from spatial.network.noding import Noded, noded
 from spatial.network.parts import Floats, Ints, Network, RoadLines
 
@@ -33,10 +34,11 @@ def network_of(roads: RoadLines, *, tolerance_m: float = 0.75) -> Network:
         raise InvalidValues(f"the tolerance must be positive, got {tolerance_m}")
     clean = clean_lines(roads)
     edges, mended = noded(clean, tolerance_m)
+    whole = contracted(edges, clean, roads)
+    edges = whole.edges
     length = np.asarray(shapely.length(edges.line), dtype=np.float64)
     component = _components(edges, length)
     n_edges = len(length)
-    none = np.zeros(0, dtype=np.int64)
     report: dict[str, Any] = {
         "n_lines": len(roads.line),
         "dropped": clean.dropped,
@@ -46,8 +48,8 @@ def network_of(roads: RoadLines, *, tolerance_m: float = 0.75) -> Network:
         "nodes": len(edges.node),
         "components": int(component.max(initial=-1)) + 1,
         "share_in_largest": float(length[component == 0].sum() / length.sum()) if n_edges else None,
-        "roundabouts": 0,
-        "divided_m": 0.0,
+        "roundabouts": whole.n_roundabouts,
+        "divided_m": float(length[whole.is_divided].sum()),
         "metres_given": float(np.nansum(shapely.length(roads.line))),
         "metres": float(length.sum()),
     }
@@ -60,11 +62,11 @@ def network_of(roads: RoadLines, *, tolerance_m: float = 0.75) -> Network:
         length_m=length,
         road=clean.road[edges.clean],
         component=component,
-        folded_line=np.zeros(0, dtype=object),
-        folded_edge=none,
-        folded_road=none,
-        is_divided=np.zeros(n_edges, dtype=np.bool_),
-        aadt=clean.aadt[edges.clean],
+        folded_line=whole.folded_line,
+        folded_edge=whole.folded_edge,
+        folded_road=clean.road[whole.folded_clean],
+        is_divided=whole.is_divided,
+        aadt=whole.aadt,
         roads=roads,
         report=report,
     )

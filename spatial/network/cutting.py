@@ -4,20 +4,34 @@ import numpy as np
 import shapely
 
 from spatial.network.cleaning import SAME_PLACE_M
-from spatial.network.meetings import straight_pieces
+from spatial.network.meetings import Pieces, straight_pieces
 from spatial.network.parts import Floats, Ints, Mask, Objects
 
 
-def inner_vertices(lines: Objects, line: Ints, at: Floats) -> tuple[Floats, Ints]:
+def places_on(pieces: Pieces, line: Ints, at: Floats) -> Floats:
+    """Return x and y of places on lines, given by their straight pieces and metres along each line."""
+    n = int(pieces.line.max(initial=-1)) + 1
+    first = np.searchsorted(pieces.line, np.arange(n), side="left")
+    running = np.cumsum(pieces.length_m) - pieces.length_m
+    found = np.searchsorted(running, running[first[line]] + at, side="right") - 1
+    last = np.searchsorted(pieces.line, np.arange(n), side="right") - 1
+    found = np.clip(found, first[line], last[line])
+    share = np.clip((at - pieces.at_m[found]) / pieces.length_m[found], 0, 1)
+    return np.asarray(
+        pieces.start[found] + share[:, None] * (pieces.end[found] - pieces.start[found]), dtype=np.float64
+    )
+
+
+def inner_vertices(pieces: Pieces, line: Ints, at: Floats) -> tuple[Floats, Ints]:
     """Return the vertices of lines that are no spots, and the spot before each.
 
     Parameters
     ----------
-    lines : array of shapely LineString
+    pieces : Pieces
+        Of all the lines.
     line, at : array, shape (n_spots,)
         Spots in order of line and metres along it; the first of each line is its start, the last its end.
     """
-    pieces = straight_pieces(lines)
     is_inner = np.r_[False, pieces.line[1:] == pieces.line[:-1]][: len(pieces.line)]
     vertex, v_line, v_at = pieces.start[is_inner], pieces.line[is_inner], pieces.at_m[is_inner]
     kind = np.r_[np.zeros(len(at)), np.ones(len(v_at))]
@@ -53,15 +67,16 @@ def cut_lines(lines: Objects, line: Ints, at: Floats) -> tuple[Objects, Ints, Ma
     if not len(lines):
         return lines, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
     n = len(lines)
-    total = np.asarray(shapely.length(lines), dtype=np.float64)
+    straight = straight_pieces(lines)
+    total = np.bincount(straight.line, straight.length_m, n)
     spot_line = np.concatenate([np.arange(n), line, np.arange(n)])
     spot_at = np.concatenate([np.zeros(n), at, total])
     kind = np.concatenate([np.zeros(n), np.ones(len(at)), np.full(n, 2)])
     order = np.lexsort((kind, spot_at, spot_line))
     spot_line, spot_at = spot_line[order], spot_at[order]
-    places = shapely.get_coordinates(shapely.line_interpolate_point(lines[spot_line], spot_at))
+    places = places_on(straight, spot_line, spot_at)
     from_ = np.flatnonzero(spot_line[1:] == spot_line[:-1])
-    inner, before = inner_vertices(lines, spot_line, spot_at)
+    inner, before = inner_vertices(straight, spot_line, spot_at)
     pieces = drawn(places[from_], places[from_ + 1], inner, np.searchsorted(from_, before))
     return pieces, spot_line[from_].astype(np.int64), kind[order][from_] == 1
 

@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import KDTree
 
 from spatial.network.cleaning import SAME_PLACE_M, CleanLines
-from spatial.network.cutting import drawn, inner_vertices
-from spatial.network.meetings import Meetings, crossings, ends_on_lines, straight_pieces
+from spatial.network.cutting import drawn, inner_vertices, places_on
+from spatial.network.meetings import Meetings, Pieces, crossings, ends_on_lines, straight_pieces
 from spatial.network.parts import Floats, Ints, Mask, Objects
 
 # Weight of a way along a short line, below that of any link.
@@ -86,10 +86,10 @@ def noded(clean: CleanLines, tolerance_m: float) -> tuple[Noded, dict[str, int]]
     crossed = crossings(pieces)
     is_level = np.asarray(level[crossed.line] == level[crossed.other], dtype=np.bool_)
     touched = ends_on_lines(lines, pieces, level, tolerance_m)
-    spots, cut = _spots(lines, total, (touched, crossed.where(is_level)), tolerance_m)
+    spots, cut = _spots(lines, pieces, total, (touched, crossed.where(is_level)), tolerance_m)
     n_touched, is_inner = len(touched.line), _is_inner(crossed, total, tolerance_m)
     node, node_xy, n_joined = _nodes(spots, total, tolerance_m)
-    edges = _cut(lines, total, spots, node, node_xy, tolerance_m)
+    edges = _cut(pieces, spots, node, node_xy, tolerance_m)
     single = edges.where(_is_only(edges, level, tolerance_m))
     mended = {
         "ends_mended": _distinct(spots.joined[:n_touched, 0][cut[:n_touched, 1] & ~cut[:n_touched, 0]]),
@@ -107,7 +107,7 @@ def _no_edges() -> Noded:
 
 
 def _spots(
-    lines: Objects, total: Floats, meetings: tuple[Meetings, ...], tolerance_m: float
+    lines: Objects, pieces: Pieces, total: Floats, meetings: tuple[Meetings, ...], tolerance_m: float
 ) -> tuple[_Spots, Mask]:
     """Return the spots of all meetings and, for both sides of each, whether it cuts the line there.
 
@@ -125,7 +125,7 @@ def _spots(
         [
             shapely.get_coordinates(shapely.get_point(lines, 0)),
             shapely.get_coordinates(shapely.get_point(lines, -1)),
-            shapely.get_coordinates(shapely.line_interpolate_point(lines[cut_line], cut_at)),
+            places_on(pieces, cut_line, cut_at),
         ]
     )
     pairs, sides, begin = [], [], 0
@@ -203,9 +203,7 @@ def _tree(ways: Ints, weight: Floats, n: int) -> Ints:
     return np.column_stack([tree.row[is_link], tree.col[is_link]]).astype(np.int64)
 
 
-def _cut(
-    lines: Objects, total: Floats, spots: _Spots, node: Ints, node_xy: Floats, tolerance_m: float
-) -> Noded:
+def _cut(pieces: Pieces, spots: _Spots, node: Ints, node_xy: Floats, tolerance_m: float) -> Noded:
     """Return the pieces of lines between their spots, drawn from node to node."""
     order = np.lexsort((spots.at_m, spots.line))
     line, at, spot = spots.line[order], spots.at_m[order], order
@@ -213,7 +211,7 @@ def _cut(
     start, end = node[spot[from_]], node[spot[from_ + 1]]
     is_sliver = (start == end) & (at[from_ + 1] - at[from_] <= 2 * tolerance_m)
     kept = np.flatnonzero(~is_sliver)
-    inner, before = inner_vertices(lines, line, at)
+    inner, before = inner_vertices(pieces, line, at)
     piece = np.searchsorted(from_, before)
     stays = ~is_sliver[piece]
     number = np.cumsum(~is_sliver) - 1
