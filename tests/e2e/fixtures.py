@@ -129,6 +129,7 @@ class FixtureService:
         self.collections: dict[str, Callable[[], list[Feature]]] = {
             "incidents": list,
             "city-limits": lambda: [_limits()],
+            "call-pairs": list,
         }
         self.sides = {}
         for name, city in cities.items():
@@ -152,11 +153,14 @@ class FixtureService:
         return 404, {"title": "Not found", "detail": f"There is nothing at {path}.", "status": 404}
 
     def _describe(self, name: str) -> dict[str, Any]:
+        is_table = name == "call-pairs"
+        place = {"method": "near-repeat"} if is_table else {"extent": {"spatial": {"bbox": [[0, 0, 1, 1]]}}}
         return {
             "id": name,
             "title": name.replace("-", " ").capitalize(),
             "description": "Made for tests.",
             "links": [],
+            **place,
         }
 
     def _items(self, name: str, query: dict[str, list[str]]) -> dict[str, Any]:

@@ -156,6 +156,40 @@ def test_unknown_analysis_is_named_and_the_first_shown(watched: Watched, base_ur
     )
 
 
+def test_the_page_is_ready_when_the_findings_are_on_the_screen(watched: Watched, base_url: str) -> None:
+    for analysis in ("crash-hotspots", "ems-hotspots"):
+        watched.page.goto("about:blank")
+        watched.page.goto(f"{base_url}/map#collection={analysis}")
+        watched.page.wait_for_selector("html[data-state=ready]")
+        pixels = journeys.colours_on_map(watched.page)
+        assert sum(pixels.values()) > 10_000
+        assert pixels["3"] > 150
+
+
+def test_a_table_is_told_and_no_other_analysis_opened_for_it(watched: Watched, base_url: str) -> None:
+    page = watched.page
+    page.goto(f"{base_url}/map?collection=call-pairs")
+    expect(page.locator("#status")).to_contain_text("“Call pairs” has no map.")
+    expect(page.locator("#status")).to_contain_text("It is a table")
+    href = f"{base_url}/collections/call-pairs/items?f=html"
+    expect(page.get_by_role("link", name="Read its rows")).to_have_attribute("href", href)
+    expect(page.locator("#overview")).to_be_hidden()
+    assert not [url for url in watched.requests if "/items" in url]
+    page.get_by_label("Analysis", exact=True).select_option("ems-hotspots")
+    expect(page.locator("#overview")).to_contain_text("2 hot spots and 1 cold spot found")
+    page.wait_for_selector("html[data-state=ready]")
+    page.evaluate("location.hash = '#collection=incidents'")
+    expect(page.locator("#status")).to_contain_text("“Incidents” has no map.It is data")
+    expect(page.locator("#hotspots")).to_be_hidden()
+    assert watched.console_errors == []
+
+
+def test_the_cells_of_an_analysis_open_it(watched: Watched, base_url: str) -> None:
+    journeys.open_map(watched.page, base_url, "?collection=ems-hotspots.cells")
+    expect(watched.page.get_by_label("Analysis", exact=True)).to_have_value("ems-hotspots")
+    expect(watched.page.locator("#status")).to_be_empty()
+
+
 @pytest.mark.parametrize("width", [360, 1920])
 def test_nothing_is_cut_off_at_width(watched: Watched, base_url: str, width: int) -> None:
     page = watched.page

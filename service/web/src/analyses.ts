@@ -91,6 +91,12 @@ export function drawableAnalyses(collections: Collection[]): Analysis[] {
   });
 }
 
+/** The analysis of an id: its own, or that of a collection beside it which it draws as well. */
+export function analysisOf(id: string | null, analyses: readonly Analysis[]): Analysis | null {
+  const own = id?.replace(/\.(cells|areas)$/, '');
+  return analyses.find((one) => one.id === id) ?? analyses.find((one) => one.id === own) ?? null;
+}
+
 /** The method that the service names; a collection with cells beside it is one of hotspots without that. */
 function methodOf(collection: Collection, ids: ReadonlySet<string>): Method | null {
   if (collection.method !== undefined) return METHODS.find((method) => method === collection.method) ?? null;

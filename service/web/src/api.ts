@@ -8,6 +8,8 @@ export interface Collection {
   description?: string;
   /** The method behind findings; layers have none. */
   method?: string;
+  /** Where it lies; a table without places has no such. */
+  extent?: { spatial?: unknown };
 }
 
 export interface Feature {

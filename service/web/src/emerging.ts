@@ -59,6 +59,10 @@ export function emergingTitle(place: Properties): string {
 
 export function emergingLine(place: Properties): string {
   const [count, last, cells] = ['count', 'last_count', 'n_cells'].map((name) => numberOf(place, name));
+  if (count === 0) {
+    const size = cells === null || cells === undefined ? '' : ` · ${plural(cells, 'cell')}`;
+    return `${textOf(place, 'class') === 'hot' ? 'By the incidents around it, none inside' : 'No incident in any period'}${size}`;
+  }
   return [
     last === null || last === undefined ? null : `${plural(last, 'incident')} in the last period`,
     count === null || count === undefined ? null : `${quantity(count)} in all`,
@@ -106,6 +110,7 @@ function countSentence(properties: Properties): string {
   const count = numberOf(properties, 'count');
   const last = numberOf(properties, 'last_count');
   if (count === null) return 'How many incidents lie here is not known.';
+  if (count === 0) return 'No incident here in any period: a cell is judged together with the cells around it.';
   return `${plural(count, 'incident')} here in all periods${last === null ? '' : `, ${quantity(last)} of them in the last one`}.`;
 }
 

@@ -1,7 +1,9 @@
 // Where the page's parts meet: address → state → service → map, panel, legend.
 
-import { BESIDE, drawableAnalyses, findingsFrom, isTorn, type Analysis, type Findings, type Surroundings } from './analyses.ts';
-import { fetchCollections, fetchItems, serviceRoot, ServiceProblem, type Feature, type Items, type Progress } from './api.ts';
+import { analysisOf, BESIDE, drawableAnalyses, findingsFrom, isTorn, type Analysis, type Findings, type Surroundings } from './analyses.ts';
+import {
+  fetchCollections, fetchItems, serviceRoot, ServiceProblem, type Collection, type Feature, type Items, type Progress,
+} from './api.ts';
 import { groupOf, GROUPS, paletteFor, type Group } from './classes.ts';
 import { byId, element } from './dom.ts';
 import { renderLegend } from './legend.ts';
@@ -22,7 +24,7 @@ const store = createStore(stateFromAddress(location.hash, location.search));
 
 let map: HotspotMap | null = null;
 let analyses: Analysis[] = [];
-let collectionIds = new Set<string>();
+let collections = new Map<string, Collection>();
 let surroundings: Surroundings[] = [];
 let findings: Findings | null = null;
 let cellById = new Map<string, Feature>();
@@ -50,15 +52,17 @@ async function start(): Promise<void> {
 async function openService(): Promise<void> {
   await guarded(openService, async () => {
     showStatus('Asking the service what is published …');
-    const collections = await fetchCollections(root);
-    collectionIds = new Set(collections.map((collection) => collection.id));
-    analyses = drawableAnalyses(collections);
-    const [first] = analyses;
-    if (first === undefined) return showNothingPublished();
+    const published = await fetchCollections(root);
+    collections = new Map(published.map((collection) => [collection.id, collection]));
+    analyses = drawableAnalyses(published);
     const asked = store.get().collection;
-    const chosen = analyses.find((analysis) => analysis.id === asked) ?? first;
+    const found = analysisOf(asked, analyses);
+    const other = collections.get(asked ?? '');
+    if (found === null && other !== undefined) return showUndrawable(other);
+    const chosen = found ?? analyses[0];
+    if (chosen === undefined) return showNothingPublished();
     fillChoice(chosen);
-    await openAnalysis(chosen, asked !== null && asked !== chosen.id ? asked : null);
+    await openAnalysis(chosen, found === null ? asked : null);
   });
 }
 
@@ -72,13 +76,15 @@ async function openAnalysis(analysis: Analysis, missing: string | null = null): 
     if (signal.aborted) return;
     showStatus(missing === null ? '' : `There is no analysis “${missing}”; this is “${analysis.title}”.`);
     await showFindings(analysis, loaded);
-    await showSurroundings(loaded, signal);
+    const drawn = map?.drawn() ?? Promise.resolve();
+    await Promise.all([showSurroundings(loaded, signal), drawn]);
+    if (!signal.aborted) setPageState('ready');
   });
 }
 
 async function fetchFindings({ id, method }: Analysis, signal: AbortSignal): Promise<Findings> {
   const part = BESIDE[method];
-  const beside = part !== null && collectionIds.has(id + part) ? id + part : null;
+  const beside = part !== null && collections.has(id + part) ? id + part : null;
   const progress: Record<string, Progress> = {};
   const load = async (collection: string): ReturnType<typeof fetchItems> =>
     fetchItems(root, collection, (now) => {
@@ -102,7 +108,6 @@ async function showFindings(analysis: Analysis, loaded: Findings): Promise<void>
   renderOverview(byId('overview'), analysis, loaded);
   showLegend();
   showSelection();
-  setPageState('ready');
   await mapReady();
   const { view } = store.get();
   if (view !== null) map?.lookAt(view);
@@ -114,7 +119,7 @@ async function showFindings(analysis: Analysis, loaded: Findings): Promise<void>
 async function showSurroundings(loaded: Findings, signal: AbortSignal): Promise<void> {
   for (const kind of ['boundary', 'roads'] as const) {
     const layers = loaded.surroundings.filter(
-      (layer) => layer.kind === kind && collectionIds.has(layer.id) && (layer.rows ?? 0) <= MOST_LINES,
+      (layer) => layer.kind === kind && collections.has(layer.id) && (layer.rows ?? 0) <= MOST_LINES,
     );
     const read = await Promise.allSettled(layers.map((layer) => fetchItems(root, layer.id, () => undefined, signal)));
     if (signal.aborted) return;
@@ -154,8 +159,13 @@ function onChange(now: State, before: State): void {
 
 function onHashChange(): void {
   const asked = stateFromAddress(location.hash);
-  const analysis = analyses.find((one) => one.id === asked.collection);
-  const other = analysis !== undefined && analysis.id !== store.get().collection;
+  const analysis = analysisOf(asked.collection, analyses);
+  const table = collections.get(asked.collection ?? '');
+  if (analysis === null && table !== undefined) {
+    loading.abort();
+    return showUndrawable(table);
+  }
+  const other = analysis !== null && analysis.id !== store.get().collection;
   store.set({ ...asked, collection: analysis?.id ?? store.get().collection });
   if (other) {
     fillChoice(analysis);
@@ -192,17 +202,21 @@ function showLegend(): void {
   byId('legend').hidden = false;
 }
 
-function fillChoice(chosen: Analysis): void {
+function fillChoice(chosen: Analysis | null): void {
   const select = byId<HTMLSelectElement>('analysis');
-  select.replaceChildren(...analyses.map((analysis) => element('option', { value: analysis.id }, analysis.title)));
-  select.value = chosen.id;
+  select.replaceChildren(
+    ...(chosen === null ? [element('option', { value: '' }, 'Choose an analysis')] : []),
+    ...analyses.map((analysis) => element('option', { value: analysis.id }, analysis.title)),
+  );
+  select.value = chosen?.id ?? '';
   select.onchange = () => {
     const next = analyses.find((analysis) => analysis.id === select.value);
     if (next === undefined) return;
     store.set({ ...START, collection: next.id, hidden: store.get().hidden });
+    select.querySelector('option[value=""]')?.remove();
     void openAnalysis(next);
   };
-  byId('choice').hidden = false;
+  byId('choice').hidden = analyses.length === 0;
 }
 
 function clearFindings(): void {
@@ -219,6 +233,26 @@ function showNothingPublished(): void {
     element('p', { class: 'fine' }, 'Once an analysis is published, it appears here. To publish one:'),
     element('pre', {}, element('code', {}, 'emberline publish analysis.toml')),
   );
+}
+
+/** A table or a layer was asked for: say so and where it can be read, rather than show something else. */
+function showUndrawable({ id, title, extent }: Collection): void {
+  clearFindings();
+  map?.clear();
+  store.set({ ...START, collection: id });
+  fillChoice(null);
+  document.title = `${title || id} – Emberline`;
+  byId('problem').replaceChildren();
+  const rows = new URL(`collections/${encodeURIComponent(id)}/items?f=html`, root).href;
+  const why = extent?.spatial === undefined
+    ? 'It is a table: its rows have no place that a map could show.'
+    : 'It is data, not what an analysis found.';
+  byId('status').replaceChildren(
+    element('p', { class: 'lead' }, `“${title || id}” has no map.`),
+    element('p', { class: 'fine' }, why),
+    element('p', { class: 'fine' }, element('a', { href: rows }, 'Read its rows')),
+  );
+  setPageState('empty');
 }
 
 function showStatus(text: string): void {

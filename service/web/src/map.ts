@@ -26,9 +26,13 @@ export interface Picked {
 
 export interface HotspotMap {
   show(findings: Findings, state: State): void;
+  /** Takes findings away. */
+  clear(): void;
   showSurroundings(kind: Surroundings['kind'], features: readonly Feature[]): void;
   apply(state: State): void;
   repaint(palette: Palette): void;
+  /** Resolves when what was shown is on the screen; after some seconds in any case. */
+  drawn(): Promise<void>;
   lookAt(view: View): void;
   /** Brings features into view: at once, or in a short flight (none where less motion is asked for). */
   fit(features: readonly Feature[], flight: boolean): void;
@@ -42,6 +46,8 @@ export interface MapEvents {
 const TITLE =
   'Map of hotspots. Arrow keys move it, plus and minus zoom, Enter selects what lies under the cross in the middle.';
 const MOST_BADGES = 30;
+/** A map that is hidden, or that somebody keeps moving, is not waited for longer than this. */
+const DRAWN_AT_LATEST_MS = 10_000;
 /** Width of a cell on the screen from which its outline is drawn. */
 const OUTLINED_CELL_PX = 16;
 /** As in style.css. */
@@ -109,6 +115,11 @@ function handle(map: MapLibre): HotspotMap {
       badges = badgesFor(findings).map((badge) => ({ ...badge, marker: badge.marker.addTo(map) }));
       apply(state);
     },
+    clear() {
+      for (const source of ['cells', 'areas']) map.getSource<GeoJSONSource>(source)?.setData(NOTHING);
+      for (const { marker } of badges) marker.remove();
+      badges = [];
+    },
     showSurroundings(kind, features) {
       map.getSource<GeoJSONSource>(`context-${kind}`)?.setData(drawn(features, () => ({})));
     },
@@ -119,6 +130,12 @@ function handle(map: MapLibre): HotspotMap {
         }
       }
     },
+    drawn: () => new Promise((resolve) => {
+      setTimeout(resolve, DRAWN_AT_LATEST_MS);
+      // The map is idle once its last frame is handed over; two frames later the browser has shown it.
+      map.once('idle', () => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+      map.triggerRepaint();
+    }),
     lookAt: ({ zoom, lat, lng }) => void map.jumpTo({ zoom, center: [lng, lat] }),
     fit(features, flight) {
       const bounds = boundsOf(features.map((feature) => feature.geometry));

@@ -37,9 +37,16 @@ function outlierPlace(quadrant: string, cells: readonly Feature[]): Feature {
       kind: quadrant,
       n_cells: cells.length,
       count: cells.reduce((sum, cell) => sum + (numberOf(cell.properties, 'count') ?? 0), 0),
+      expected: expectedIn(cells),
       min_q: Math.min(...cells.map((cell) => numberOf(cell.properties, 'q') ?? 1)),
     },
   };
+}
+
+/** What the population lets expect in cells together; null where there is none. */
+function expectedIn(cells: readonly Feature[]): number | null {
+  const values = cells.map((cell) => numberOf(cell.properties, 'expected'));
+  return values.every((value) => value !== null) ? values.reduce((sum, value) => sum + value, 0) : null;
 }
 
 export function outlierTitle(place: Properties): string {
@@ -58,7 +65,7 @@ export function outlierPlaceSentences(place: Properties): string[] {
   const cells = numberOf(place, 'n_cells');
   const q = numberOf(place, 'min_q');
   return [
-    count === null || cells === null ? 'How many incidents lie here is not known.' : `${plural(count, 'incident')} in ${plural(cells, 'cell')} side by side.`,
+    count === null || cells === null ? 'How many incidents lie here is not known.' : `${plural(count, 'incident')} in ${plural(cells, 'cell')} side by side${fromPopulation(place)}.`,
     q === null ? null : `The evidence is for its cells, not for its exact outline: in the clearest one ${figure('q', q)}.`,
   ].filter((sentence) => sentence !== null);
 }
@@ -71,11 +78,21 @@ export function outlierCellTitle(cell: Properties): string {
 export function outlierSentences(cell: Properties, context: Context): string[] {
   const count = numberOf(cell, 'count');
   return [
-    count === null ? 'How many incidents lie here is not known.' : `${plural(count, 'incident')} in this cell.`,
+    count === null ? 'How many incidents lie here is not known.' : `${plural(count, 'incident')} in this cell${fromPopulation(cell)}.`,
     standingSentence(cell),
     chanceSentence(cell, context),
     cell['edge'] === true ? 'It lies at the edge of the study area: part of its surroundings was not seen.' : null,
   ].filter((sentence) => sentence !== null);
+}
+
+function fromPopulation(properties: Properties): string {
+  const expected = numberOf(properties, 'expected');
+  return expected === null ? '' : `, where about ${quantity(expected)} would be expected from the population`;
+}
+
+/** Whether rates were judged: only then the population tells what is expected. */
+function isOfRates(cell: Properties): boolean {
+  return numberOf(cell, 'expected') !== null;
 }
 
 function standingSentence(cell: Properties): string | null {
@@ -84,14 +101,18 @@ function standingSentence(cell: Properties): string | null {
   if (quadrant === null) return null;
   const side = (letter: string | undefined): string => letter === 'H' ? 'above' : 'not above';
   const around = neighbors === null ? 'the cells around it' : `the ${plural(neighbors, 'cell')} around it`;
-  return `Its count is ${side(quadrant[0])} the overall mean; the mean of ${around} is ${side(quadrant[1])} it.`;
+  return isOfRates(cell)
+    ? `Its rate is ${side(quadrant[0])} the overall rate; that of ${around} is ${side(quadrant[1])} it.`
+    : `Its count is ${side(quadrant[0])} the overall mean; the mean of ${around} is ${side(quadrant[1])} it.`;
 }
 
 function chanceSentence(cell: Properties, context: Context): string {
   const p = numberOf(cell, 'p');
   const q = numberOf(cell, 'q');
   if (p === null || q === null) return 'It was not tested, so nothing is known about it beyond its count.';
-  const chance = `If the other counts were scattered at random around it, ${oneIn(p)} such maps would have surroundings as far from the mean (${figure('p', p)}).`;
+  const chance = isOfRates(cell)
+    ? `If the risk were the same everywhere, ${oneIn(p)} such maps would have as unusual a number of incidents around it (${figure('p', p)}).`
+    : `If the other counts were scattered at random around it, ${oneIn(p)} such maps would have surroundings as far from the mean (${figure('p', p)}).`;
   return textOf(cell, 'class') === 'none' || textOf(cell, 'class') === null
     ? `${chance} After allowing for all cells that were tested (${figure('q', q)}) this is too weak to be marked. It does not show that nothing is here.`
     : `${chance} It is marked: ${figure('q', q)}, within the limit of ${percent(context.alpha)}.`;

@@ -124,7 +124,7 @@ const outliers: Words = {
   area: (area) => ({ over: 'Marked cells', title: outlierTitle(area), sentences: outlierPlaceSentences(area) }),
   cell: (id, cell, context) => ({ over: `Cell ${id}`, title: outlierCellTitle(cell), sentences: outlierSentences(cell, context) }),
   summary: (_, cells, context) => outlierSummary(cells, context),
-  threshold: (context) => `A cell is marked at q ≤ ${percent(context.alpha)}, over all cells. High and low are against the mean of all cells.`,
+  threshold: (context) => `A cell is marked at q ≤ ${percent(context.alpha)}, over all cells. High and low are against the mean of all cells; with a population, rates against the overall rate.`,
 };
 
 const scan: Words = {

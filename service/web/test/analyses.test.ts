@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  contextFrom, drawableAnalyses, findingsFrom, isTorn, originFrom, surroundingsFrom, warningsFrom,
+  analysisOf, contextFrom, drawableAnalyses, findingsFrom, isTorn, originFrom, surroundingsFrom, warningsFrom,
 } from '../src/analyses.ts';
 import type { Feature, Items } from '../src/api.ts';
 import { boundsOf, gridStep } from '../src/bounds.ts';
@@ -25,6 +25,16 @@ test('an analysis is a collection of a method that can be drawn, without the col
     ['crash-hotspots', 'hotspots'], ['x', 'hotspots'], ['alerts', 'surveillance'], ['gaps', 'gaps'], ['first', 'priority'],
   ]);
   assert.deepEqual(found[0], { id: 'crash-hotspots', method: 'hotspots', title: 'Crash hotspots', description: null });
+});
+
+test('an id stands for its analysis, also that of its cells, and a table for none', () => {
+  const found = drawableAnalyses([
+    { id: 'hot' }, { id: 'hot.cells' }, { id: 'next', method: 'forecast' }, { id: 'next.backtest', method: 'forecast' },
+    { id: 'pairs', method: 'near-repeat' },
+  ]);
+  const of = (id: string | null): string | null => analysisOf(id, found)?.id ?? null;
+  assert.deepEqual(['hot', 'hot.cells', 'next'].map(of), ['hot', 'hot', 'next']);
+  assert.deepEqual(['next.backtest', 'pairs', 'nowhere', null].map(of), [null, null, null, null]);
 });
 
 test('the context comes from the parameters, with their defaults', () => {

@@ -6,7 +6,7 @@ import { binOf, GROUP_NAMES, groupOf, legendParts } from '../src/classes.ts';
 import { densitySentences, densitySummary } from '../src/density.ts';
 import { emergingCellTitle, emergingLine, emergingPlaceSentences, emergingSentences, emergingSummary, emergingTitle } from '../src/emerging.ts';
 import { forecastSentences, forecastSummary } from '../src/forecast.ts';
-import { outlierCellTitle, outlierSentences, outlierSummary } from '../src/outliers.ts';
+import { outlierCellTitle, outlierPlaceSentences, outlierSentences, outlierSummary } from '../src/outliers.ts';
 import { scanLine, scanSentences, scanSummary } from '../src/scan.ts';
 import { VIEWS } from '../src/views.ts';
 
@@ -72,6 +72,30 @@ describe('emerging', () => {
     assert.equal(emergingSummary(all, CONTEXT), '2 cells hot in the last period, 1 of them emerging. 1 cell used to be hot or cold and no longer is.');
     assert.equal(emergingSummary(all, { ...CONTEXT, side: 'cold' }), '1 cell cold in the last period.');
   });
+});
+
+test('an emerging place without an incident of its own is told by what lies around it', () => {
+  const properties = { short: 'emerging', pattern: 'new hot spot', count: 0, last_count: 0 };
+  const [place] = findingsFrom('emerging', items([square('a', 0, properties)]), items([])).areas;
+  assert.ok(place !== undefined);
+  assert.equal(emergingLine(place.properties), 'By the incidents around it, none inside · 1 cell');
+  const told = 'No incident here in any period: a cell is judged together with the cells around it.';
+  assert.equal(emergingPlaceSentences(place.properties)[0], told);
+  assert.ok(emergingSentences(properties, CONTEXT).includes(told));
+  assert.equal(emergingLine({ ...place.properties, class: 'cold' }), 'No incident in any period · 1 cell');
+});
+
+test('outliers of rates are told by rates, those of counts by counts', () => {
+  const cell = { class: 'HL', count: 9, quadrant: 'HL', neighbors: 7, p: 0.0002, q: 0.01 };
+  const rated = outlierSentences({ ...cell, expected: 3 }, CONTEXT);
+  assert.deepEqual(rated.slice(0, 2), [
+    '9 incidents in this cell, where about 3 would be expected from the population.',
+    'Its rate is above the overall rate; that of the 7 cells around it is not above it.',
+  ]);
+  assert.match(rated[2] ?? '', /^If the risk were the same everywhere, about 1 in 5,000 such maps/);
+  assert.match(outlierSentences({ ...cell, expected: null }, CONTEXT).join(' '), /Its count is above the overall mean/);
+  const [place] = findingsFrom('outliers', items([square('a', 0, { ...cell, expected: 3 })]), items([])).areas;
+  assert.equal(outlierPlaceSentences(place?.properties ?? {})[0], '9 incidents in 1 cell side by side, where about 3 would be expected from the population.');
 });
 
 describe('outliers', () => {
