@@ -1,7 +1,7 @@
 """Network screening by the Highway Safety Manual (part B, chapter 4): the numbers an engineer reports.
 
-Sites are routes made of consecutive pieces. None of these measures is a test of significance. is
-predicted and expected stands in `spf` and `empirical_bayes`.
+Sites are routes made of consecutive pieces. None of these measures is a test of significance.
+What is predicted and expected stands in `spf` and `empirical_bayes`.
 """
 
 from dataclasses import dataclass
