@@ -43,6 +43,14 @@ MapOption = Annotated[
     list[str],
     typer.Option("--map", help="field=column, repeatable; time=DATE+TIME joins two columns; field= ignores."),
 ]
+RunMapOption = Annotated[
+    list[str],
+    typer.Option(
+        "--map",
+        help="field=column of FILE, repeatable; ROLE.field=column of a file that --param ROLE=… names,"
+        " such as population.population=TOTAL.",
+    ),
+]
 CrsOption = Annotated[str | None, typer.Option(help="CRS of the coordinates, such as EPSG:2223.")]
 _KINDS = "incidents, boundary, roads, population, sites, sewersheds, samples or coverage."
 TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, such as America/Phoenix.")]
@@ -50,7 +58,7 @@ TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, s
 
 #: Told here as well as in the register, which takes long to load.
 METHOD_NAMES = (
-    "hotspots, cells, outliers, clusters, emerging, scan, near-repeat, forecast, surveillance, gaps, priority"
+    "hotspots, cells, outliers, clusters, emerging, scan, near-repeat, forecast, corridors, surveillance, gaps, priority"
 )
 
 
@@ -127,7 +135,7 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     layer: Annotated[str | None, typer.Option(help="Id of the layer.")] = None,
     param: Annotated[list[str], typer.Option("--param", help="name=value, repeatable.")] = [],  # noqa: B006
-    mapping: MapOption = [],  # noqa: B006
+    mapping: RunMapOption = [],  # noqa: B006
     crs: CrsOption = None,
     timezone: TimezoneOption = None,
 ) -> None:

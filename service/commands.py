@@ -79,6 +79,10 @@ def run_command(
         raise InvalidInputs("the layer is named by --layer ID, or is the FILE; got --param layer=… too")
     kinds = METHODS[method].inputs.LAYER_KINDS
     files = {role: Path(parameters[role]) for role in kinds if _is_file(parameters.get(role))}
+    own, of_roles = _mappings(order.mapping, files)
+    if own and path is None:
+        raise InvalidInputs(f"--map {next(iter(own))}=… needs a FILE to read; the layer is read already")
+    order = replace(order, mapping=own)
     inputs = {**parameters, **({"layer": order.layer} if "layer" in kinds else {})}
     notes: list[str] = []
     if path is None and is_remote(store_url):
@@ -101,7 +105,7 @@ def run_command(
             if failure := _nothing_kept(result):
                 raise RecordsRejected(failure)
         try:
-            beside, inputs = _beside_files(store, files, kinds, inputs, progress)
+            beside, inputs = _beside_files(store, files, kinds, inputs, of_roles, progress)
             use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
             whole = use_cases.run(method, inputs)
         finally:
@@ -135,6 +139,7 @@ def _beside_files(
     files: dict[str, Path],
     kinds: Mapping[str, tuple[str, ...]],
     inputs: dict[str, Any],
+    mappings: Mapping[str, dict[str, str]],
     progress: Progress,
 ) -> tuple[Store, dict[str, Any]]:
     """Read the files that parameters name into a store beside; return both as one, and the new inputs."""
@@ -146,13 +151,31 @@ def _beside_files(
     for role, path in files.items():
         progress(f"reading {path.name}")
         layer = f"file-{role}"
-        order = IngestOrder(layer, kind=kinds[role][0], title=path.name)
+        order = IngestOrder(layer, kind=kinds[role][0], mapping=mappings.get(role, {}), title=path.name)
         result = result_json(ingest_file(side, path, order))
         renamed[role] = layer
         if failure := _nothing_kept(result):
             raise RecordsRejected(f"{role}: {failure}")
     both: Any = StoreBesideFiles(store, side)
     return both, renamed
+
+
+def _mappings(
+    mapping: Mapping[str, str], files: Mapping[str, Path]
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return the mapping of FILE, and by role those of the files that parameters name (`role.field`)."""
+    own: dict[str, str] = {}
+    of_roles: dict[str, dict[str, str]] = {}
+    for name, column in mapping.items():
+        role, dot, field_name = name.partition(".")
+        if not dot:
+            own[name] = column
+        elif role in files:
+            of_roles.setdefault(role, {})[field_name] = column
+        else:
+            known = ", ".join(files) or "none"
+            raise InvalidInputs(f"--map {name}: {role} is no parameter that names a file (such are: {known})")
+    return own, of_roles
 
 
 def _refresh(store: DuckDBStore, layer: str, result: Mapping[str, Any], progress: Progress) -> None:

@@ -143,6 +143,7 @@ def _rows(store: Store, layer_id: str) -> tuple[Shapes, Floats]:
     values[values < 0] = np.nan  # the marks of census tables for "not known"
     if np.isnan(values).all():
         raise DegenerateInput(
-            f"population needs a number of people per row; {layer_id!r} has none (--map population=COLUMN)"
+            f"population needs a number of people per row; {layer_id!r} has none. A layer gets it by ingest"
+            " with --map population=COLUMN, a file given to run by --map population.population=COLUMN"
         )
     return shapes, values

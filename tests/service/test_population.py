@@ -1,7 +1,9 @@
 """Denominators: people per cell from points and polygons, and what hotspots say with them."""
 
 import itertools
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from service.methods import inputs_of
 from service.population import population_area, population_on
 from spatial.grid import boundaries, cells_within, centers
 from tests.data.rows import MadeSource, incident, reject_table
+from tests.service.made import calls, emberline, write_rows
 
 CITY = shapely.box(-112.05, 33.30, -111.85, 33.50)
 CELLS = cells_within(CITY, 8)
@@ -185,3 +188,33 @@ def test_rates_and_risks_come_with_what_chance_leaves_open() -> None:
     assert (np.asarray(areas["rr_low"]) > 1).all()
     assert (np.asarray(areas["rr_high"]) > np.asarray(areas["relative_risk"])).all()
     assert len(areas["rank"]) > 0
+
+
+def test_a_population_file_is_mapped_by_its_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "calls.csv", [{**row, "n": 1} for row in calls(200)])
+    people = [{"lng": lng, "lat": lat, "souls": 40} for lng, lat in zip(*centers(CELLS), strict=True)]
+    write_rows(tmp_path / "people.csv", people)
+    asked = ("run", "hotspots", "calls.csv", "--param", "population=people.csv", "--param", "resolution=8")
+    assert emberline(*asked, "-o", "out.geojson") == 1
+    advice = "--map population.population=COLUMN"
+    assert advice in capsys.readouterr().err
+    given = advice.replace("COLUMN", "souls").split()
+    assert emberline(*asked, *given, "--map", "weight=n", "-o", "out.geojson") == 0
+    told = json.loads((tmp_path / "out.geojson").read_text())["emberline"]["diagnostics"]
+    assert told["population"] + told["population_outside_study_area"] == pytest.approx(40 * len(CELLS))
+
+
+def test_a_mapping_of_no_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "calls.csv", calls(50))
+    asked = ("run", "hotspots", "calls.csv", "-o", "out.geojson", "--map")
+    assert emberline(*asked, "population.population=souls") == 2
+    assert "population is no parameter that names a file (such are: none)" in capsys.readouterr().err
+    asked = ("run", "hotspots", "--layer", "calls", "-o", "out.geojson", "--map")
+    assert emberline(*asked, "time=when") == 2
+    assert "--map time=… needs a FILE to read" in capsys.readouterr().err
