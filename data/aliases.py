@@ -162,20 +162,11 @@ FEATURE_FIELDS = ("id", "name", "value")
 VALUE_NAME = {
     "population": "population",
     "sewersheds": "population",
-    "roads": "aadt",
     "sites": "capacity",
 }
 
 #: Fields that are kept among the attributes, under these names whatever the file calls them.
 FEATURE_EXTRAS: dict[str, dict[str, list[str]]] = {
-    "roads": {
-        "class": """
-            class roadclass functionalclass functionclass fclass funcclass highway roadtype streettype
-            mtfcc clsrte klasse strassenklasse hierarquia tipovia clase categorie
-        """.split(),
-        "oneway": "oneway onewaystreet onewy directionality dir einbahn sentidounico sensunique".split(),
-        "level": "level zlevel layer elevationlevel zlev ebene".split(),
-    },
     "sites": {"type": "type sitetype facilitytype category kind tipo typ amenity".split()},
 }
 
@@ -214,10 +205,104 @@ FEATURE_VALUE = {
         einwohner populacao poblacion habitants bevolkerung bevoelkerung popcount people persons
     """.split(),
     "sewersheds": "population populationserved popserved pop residents".split(),
-    "roads": "aadt adt trafficvolume volume averagedailytraffic vmd tmd dtv".split(),
     "sites": "capacity beds seats kapazitaet capacidad capacidade capacite".split(),
     "boundary": [],
 }
+
+#: Canonical fields of a road that come from columns; `bridge`, `tunnel`, `roundabout` and `ref` serve others.
+ROAD_FIELDS = ("id", "name", "class", "oneway", "level", "aadt", "bridge", "tunnel", "roundabout", "ref")
+
+ROAD_ID = """
+    id segmentid segid roadsegmentid roadid edgeid linkid osmid streetsegid streetid centerlineid clid
+    linearid tlid objectid fid gid ogcfid globalid uid uuid sectionid sampleid tmcid idtrc idtroncon
+    identifier localid
+""".split()
+
+#: The class, best first; which of several is taken is settled by their values.
+ROAD_CLASS = """
+    class highway mtfcc roadclass roadclassification functionalclass functionalclassification
+    functionclass fclass funcclass functclass funccl fsystem fsys functionalsystem functionalsys funcsys
+    fedfuncclass fedfunctionalclass fhwafunctionalclass fhwaclass classification roadclas stclass
+    streetclass streetcl strclass rdclass roadtype rdtype routeclass roadfunction roadcategory roadcat
+    roadlevel hierarchy streethierarchy clsrte classe classeroute classevoie categorievoie fonction nature
+    typevoie klasse strassenklasse strassenart hierarquia classeviaria clasviaria tipovia clasevia
+    jerarquia clase categoria categorie category type kind fcc cfcc formofway fow majorroad rttyp
+    routetype
+""".split()
+
+#: Names under which numbers are functional systems of the Federal Highway Administration, even few of them.
+ROAD_FUNCTIONAL_SYSTEM = """
+    fsystem fsys functionalsystem functionalsys fedfuncclass fedfunctionalclass fhwafunctionalclass
+    fhwaclass
+""".split()
+
+ROAD_ONEWAY = """
+    oneway onewaystreet onewy oneway1 onewaydir onewayfl isoneway onewaytype onewaycode dirtravel
+    traveldirection traveldir directionoftravel trafficdirection trafficdir flowdirection flowdir
+    directionality dir direction sens senscir senscirculation sensdecirculation sensunique einbahn
+    einbahnstrasse sentido sentidounico maounica maodedirecao streetdirection oneortwoway
+""".split()
+
+ROAD_LEVEL = "level zlevel layer elevationlevel zlev zlvl gradelevel gradeseparation ebene nivel".split()
+ROAD_LEVEL_FROM = (
+    "fzlev fromzlev fromelev felev zlevfrom fzlevel fromzlevel fromlevel refinzlev zstart".split()
+)
+ROAD_LEVEL_TO = "tzlev tozlev toelev telev zlevto tzlevel tozlevel tolevel nrefinzlev zend".split()
+ROAD_BRIDGE = "bridge isbridge onbridge bridgefl brcke pont puente ponte".split()
+ROAD_TUNNEL = "tunnel istunnel intunnel tunnelfl tunel".split()
+ROAD_ROUNDABOUT = "junction roundabout isroundabout rotary trafficcircle formofway fow".split()
+
+#: Vehicles a day; a year behind one of these names is understood, the latest one first.
+ROAD_AADT = """
+    aadt currentaadt aadtcurrent latestaadt aadtvn aadttotal totalaadt aadtboth allaadt adt trafficvolume
+    trafficvol annualaveragedailytraffic averagedailytraffic avgdailytraffic dailytraffic dailyvolume
+    aawdt awdt volume vol trafficcount trafcount vmd vdma tmd tmda tmja tmjm imd dtv dtvw
+""".split()
+
+#: Names as they stand on the sign, and names that may lack what goes before and after them.
+ROAD_WHOLE_NAME = """
+    fullname fullstreet fullstreetname streetfullname fullstname stnamefull streetfull stfull fullrdname
+    roadfullname roadnamefull fullroadname fullnm namefull completestreetname labelname streetlabel
+    displayname cnnstreetname
+""".split()
+
+ROAD_NAME = """
+    name street streetname streetnam stname strname stnam strnam roadname rdname road label namelsad
+    onstreet primaryname primaryna name1 routename routenam rtname commonname logradouro nomelogradouro
+    nmlogradouro nome nombre nombrecalle calle via rua nom nomvoie nomrue odonyme rue voie libelle
+    strassenname strassenna strasse bezeichnung title roadnam streetn1 cartoname
+""".split()
+
+ROAD_REF = "ref refs routeref roadnumber roadno strassennummer".split()
+
+#: The parts of a name, in the order of the sign; the bare name stands between those before and after it.
+ROAD_NAME_PARTS = {
+    "pre_direction": """
+        predir predirection prefixdirection prefixdir stpredir streetpredir preddir predirabrv predirectional
+        dirprefix prefixdi dirpre prefix stprefix fedirp streetpre
+    """.split(),
+    "pre_type": "pretype prefixtype stpretype pretypabrv streetpretype fetypep prefixtyp".split(),
+    "type": """
+        suftype suffixtype streettype streettyp sttype posttype stpostype streetposttype suftypabrv
+        streetsuffix streetsuf stsuffix strtype rdtype roadtype typesuffix suftyp sttyp typ type suffix
+        fetypes streetsuffixtype
+    """.split(),
+    "post_direction": """
+        sufdir sufdirection suffixdirection suffixdir stsufdir postdir stposdir stpostdir postdirection
+        sufdirabrv dirsuffix postdirectional suffixdi dirsuf fedirs
+    """.split(),
+}
+ROAD_NAME_BEFORE = ("pre_direction", "pre_type")
+ROAD_NAME_AFTER = ("type", "post_direction")
+
+#: What stands for the type of a street: a column of such words tells no class.
+STREET_TYPES = frozenset(
+    """
+    st street ave av avenue rd road dr drive ln lane ct court pl place blvd boulevard way cir circle ter terr
+    terrace pkwy parkway hwy highway sq square trl trail loop aly alley plz plaza row walk path pike run cv
+    cove pt point xing rue chemin ch boul rua calle avenida praca travessa largo
+    """.split()
+)
 
 #: Canonical fields of a sample that come from columns.
 SAMPLE_FIELDS = (

@@ -44,10 +44,26 @@ INCIDENT_COLUMNS = {
     "attributes": "VARCHAR",
 }
 
-#: The same for layers of features (boundary, roads, population …), with the box around each geometry.
+#: The same for layers of features (boundary, population, sites …), with the box around each geometry.
 FEATURE_COLUMNS = {
     "name": "VARCHAR",
     "value": "DOUBLE",
+    "geometry": "BLOB",
+    "attributes": "VARCHAR",
+    "west": "DOUBLE",
+    "south": "DOUBLE",
+    "east": "DOUBLE",
+    "north": "DOUBLE",
+}
+
+#: The same for layers of roads.
+ROAD_COLUMNS = {
+    "name": "VARCHAR",
+    "class": "VARCHAR",
+    "oneway": "TINYINT",
+    "level": "SMALLINT",
+    "roundabout": "BOOLEAN",
+    "aadt": "DOUBLE",
     "geometry": "BLOB",
     "attributes": "VARCHAR",
     "west": "DOUBLE",
@@ -107,11 +123,13 @@ OWN_COLUMNS = {"ordinal": "BIGINT", "id": "VARCHAR", "content": "UBIGINT", "inge
 
 def row_columns(kind: str) -> dict[str, str]:
     """Return the reader's columns of a layer of this kind."""
-    if kind == "samples":
-        return SAMPLE_COLUMNS
-    if kind == "coverage":
-        return COVERAGE_COLUMNS
-    return INCIDENT_COLUMNS if kind == "incidents" else FEATURE_COLUMNS
+    own = {
+        "incidents": INCIDENT_COLUMNS,
+        "samples": SAMPLE_COLUMNS,
+        "coverage": COVERAGE_COLUMNS,
+        "roads": ROAD_COLUMNS,
+    }
+    return own.get(kind, FEATURE_COLUMNS)
 
 
 def rows_table_ddl(table: str, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Areas, lines and sites out of any raw source: geometry to WGS 84, repaired, and the books kept."""
+"""Areas and sites out of any raw source: geometry to WGS 84, repaired, and the books kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from data.readers.raw import RawChunk, RawFacts, RawReject, RawSource
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_shapes import CODES, REASONS, ShapePlan, Shapes, judged_shapes, read_shapes, shape_plan
 
-#: Which geometries a kind can use: 0 point, 1/2/5 lines, 3/6 areas, 4 points; any where a kind is not named.
-_AREAS, _LINES = (3, 6), (1, 2, 5)
-_USABLE = {"boundary": _AREAS, "sewersheds": _AREAS, "roads": _LINES}
-_NOUNS = {"boundary": "an area", "sewersheds": "an area", "roads": "a line"}
+#: Which geometries a kind can use: 3/6 areas; any where a kind is not named.
+_AREAS = (3, 6)
+_USABLE = {"boundary": _AREAS, "sewersheds": _AREAS}
+_NOUNS = {"boundary": "an area", "sewersheds": "an area"}
 
 
 @dataclass

@@ -35,13 +35,33 @@ INCIDENT_SCHEMA = pa.schema(
     ]
 )
 
-#: One row per feature of a polygon, line or site layer (boundary, population, roads, sites …).
+#: One row per feature of a polygon or site layer (boundary, population, sites …).
 FEATURE_SCHEMA = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),
         pa.field("source_id", pa.string()),
         pa.field("name", pa.string()),
         pa.field("value", pa.float64()),
+        pa.field("geometry", pa.binary(), nullable=False),
+        pa.field("attributes", pa.string()),
+    ]
+)
+
+#: One row per line of a roads layer. `class` is one word (`VOCABULARY` of road_classes.py, else the label's
+#: own); null where the file tells none. `oneway` is 1 along the line, -1 against it, 0 both ways. `level` is
+#: above 0 on bridges, below in tunnels. `aadt` is vehicles a day, null where unknown. `geometry` is a
+#: LineString or a MultiLineString without heights. `attributes` has the other columns, and the class,
+#: direction and level as the file tells them.
+ROADS_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("class", pa.string()),
+        pa.field("oneway", pa.int8(), nullable=False),
+        pa.field("level", pa.int16(), nullable=False),
+        pa.field("roundabout", pa.bool_(), nullable=False),
+        pa.field("aadt", pa.float64()),
         pa.field("geometry", pa.binary(), nullable=False),
         pa.field("attributes", pa.string()),
     ]

@@ -9,7 +9,7 @@ import shapely
 
 from data.errors import LayerNotFound
 from data.readers.feature_items import features_source
-from data.readers.open import open_coverage, open_features, open_incidents, open_samples
+from data.readers.open import open_coverage, open_features, open_incidents, open_roads, open_samples
 from data.records import CleanSource, IngestSpec
 from data.store import IngestResult, Layer, Store
 from service.layer_fields import attribute_spellings
@@ -36,7 +36,12 @@ class IngestOrder:
 def ingest_file(store: Store, path: Path, order: IngestOrder) -> IngestResult:
     """Read a file into a layer; the answer is given after commit."""
     spec = ingest_spec(store, order)
-    openers = {"incidents": open_incidents, "samples": open_samples, "coverage": open_coverage}
+    openers = {
+        "incidents": open_incidents,
+        "samples": open_samples,
+        "coverage": open_coverage,
+        "roads": open_roads,
+    }
     opened = openers.get(order.kind, open_features)
     return _taken(store, spec, opened(path, spec), order)
 

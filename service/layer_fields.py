@@ -49,6 +49,14 @@ COVERAGE_PROPERTIES = {
     "share_served": {"title": "share_served", "type": "number"},
     "source": {"title": "source", "type": "string"},
 }
+ROAD_PROPERTIES = {
+    "name": {"title": "name", "type": "string"},
+    "class": {"title": "class", "type": "string"},
+    "oneway": {"title": "oneway", "type": "integer"},
+    "level": {"title": "level", "type": "integer"},
+    "roundabout": {"title": "roundabout", "type": "boolean"},
+    "aadt": {"title": "aadt", "type": "number"},
+}
 
 #: Rows looked at for the further columns: the first of the layer, and the first of its largest uploads.
 _FIRST_ROWS = 1000
@@ -58,11 +66,13 @@ _ROWS_OF_UPLOAD = 200
 
 def canonical_properties(layer: Layer) -> Mapping[str, dict[str, str]]:
     """Return the schemas of the properties that every row of this kind has."""
-    if layer.kind == "samples":
-        return SAMPLE_PROPERTIES
-    if layer.kind == "coverage":
-        return COVERAGE_PROPERTIES
-    return INCIDENT_PROPERTIES if layer.kind == "incidents" else FEATURE_PROPERTIES
+    own = {
+        "incidents": INCIDENT_PROPERTIES,
+        "samples": SAMPLE_PROPERTIES,
+        "coverage": COVERAGE_PROPERTIES,
+        "roads": ROAD_PROPERTIES,
+    }
+    return own.get(layer.kind, FEATURE_PROPERTIES)
 
 
 def layer_properties(store: Store, layer: Layer) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from data.feature_source import FeatureSource
 from data.incident_source import IncidentSource
 from data.readers.json_items import FeatureItems
 from data.records import CleanSource, IngestSpec
+from data.road_source import RoadSource
 from data.sample_source import SampleSource
 
 
@@ -20,4 +21,6 @@ def features_source(
         return SampleSource(raw, spec)
     if spec.kind == "coverage":
         return coverage_source(raw, spec)
+    if spec.kind == "roads":
+        return RoadSource(raw, spec)
     return IncidentSource(raw, spec) if spec.kind == "incidents" else FeatureSource(raw, spec)

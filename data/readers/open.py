@@ -25,12 +25,15 @@ from data.readers.recognise import (
     GEOPACKAGE,
     JSON_ARRAY,
     JSON_LINES,
+    OSM_PBF,
+    OSM_XML,
     PARQUET,
     SHAPEFILE,
     TOPOJSON,
 )
 from data.readers.unpack import unpacked
 from data.records import CleanSource, IngestSpec
+from data.road_source import RoadSource
 from data.sample_source import SampleSource
 
 #: A portal's error answer is no longer than this.
@@ -42,6 +45,8 @@ _ENDINGS = {
     SHAPEFILE: (".shp",),
     FLATGEOBUF: (".fgb",),
     TOPOJSON: (".topojson", ".json"),
+    OSM_PBF: (".pbf",),
+    OSM_XML: (".osm",),
 }
 
 
@@ -59,8 +64,13 @@ def open_incidents(path: Path, spec: IngestSpec) -> CleanSource:
 
 
 def open_features(path: Path, spec: IngestSpec) -> CleanSource:
-    """Open a layer of areas, lines or sites; raises as `open_incidents` does."""
-    return FeatureSource(open_raw(path), spec)
+    """Open a layer of areas or sites; raises as `open_incidents` does."""
+    return FeatureSource(open_raw(path, spec.kind), spec)
+
+
+def open_roads(path: Path, spec: IngestSpec) -> CleanSource:
+    """Open a file of road lines; raises as `open_incidents` does."""
+    return RoadSource(open_raw(path, "roads"), spec)
 
 
 def open_samples(path: Path, spec: IngestSpec) -> CleanSource:
@@ -86,8 +96,11 @@ def open_coverage(path: Path, spec: IngestSpec) -> CleanSource:
     return coverage_source(open_raw(path), spec)
 
 
-def open_raw(path: Path) -> RawSource:
-    """Open a file as columns, whatever its format; what was unpacked goes when the source goes."""
+def open_raw(path: Path, kind: str = "") -> RawSource:
+    """Open a file as columns, whatever its format; what was unpacked goes when the source goes.
+
+    `kind` says which of its parts is meant, where a format has parts for several kinds.
+    """
     path = Path(path)
     if not path.exists():
         raise UnreadableFile(f"{path}: a file is needed, there is none of this name")
@@ -95,7 +108,7 @@ def open_raw(path: Path) -> RawSource:
         raise UnreadableFile(f"{path}: a file is needed, this is a directory")
     room = Path(tempfile.mkdtemp(prefix="emberline-"))
     try:
-        source = _opened(path, room)
+        source = _opened(path, room, kind)
     except PermissionError as err:
         _discard(room)
         raise UnreadableFile(f"{path}: a readable file is needed, access is denied") from err
@@ -106,7 +119,7 @@ def open_raw(path: Path) -> RawSource:
     return source
 
 
-def _opened(path: Path, room: Path) -> RawSource:
+def _opened(path: Path, room: Path, kind: str) -> RawSource:
     inside, name, form = unpacked(path, path.name, room)
     if form == DELIMITED:
         return DelimitedSource(inside, name)
@@ -122,7 +135,7 @@ def _opened(path: Path, room: Path) -> RawSource:
     if form in (GEOJSON, TOPOJSON):
         _require_no_error_answer(inside, name)
         inside = _in_utf8(inside, room)
-    return VectorSource(_rightly_named(inside, form, room), name, form)
+    return VectorSource(_rightly_named(inside, form, room), name, form, kind)
 
 
 def _require_no_error_answer(path: Path, name: str) -> None:

@@ -18,6 +18,7 @@ DELIMITED, PARQUET, GEOJSON, JSON_LINES, JSON_ARRAY = (
     "json array",
 )
 GEOPACKAGE, SHAPEFILE, FLATGEOBUF, TOPOJSON = "GPKG", "ESRI Shapefile", "FlatGeobuf", "TopoJSON"
+OSM_PBF, OSM_XML = "OSM PBF", "OSM XML"
 
 _MAGIC = (
     (b"\x1f\x8b", GZIP),
@@ -46,7 +47,7 @@ _STRANGERS = (
 )
 
 _ENDINGS = (
-    "CSV, TSV, GeoJSON, TopoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet or GeoParquet"
+    "CSV, TSV, GeoJSON, TopoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet, GeoParquet or OSM .pbf"
     " (each also in .gz or .zip)"
 )
 
@@ -68,6 +69,8 @@ def recognise_format(path: Path, name: str) -> str:
     for magic, found in _MAGIC:
         if head.startswith(magic):
             return found
+    if head[4:15] == b"\x0a\x09OSMHeader":
+        return OSM_PBF
     if head.startswith(b"SQLite format 3\x00"):
         return _sqlite(head, name)
     for magic, words in _STRANGERS:
@@ -91,6 +94,8 @@ def _text_format(head: bytes, name: str) -> str:
     lower = start[:200].lower()
     if lower.startswith(("<!doctype html", "<html", "<head")):
         raise UnknownFormat(f"{name}: data are needed, this is a web page (a login or error page?)")
+    if re.search(r"<osm[\s>]", start[:2000]) and lower.startswith(("<?xml", "<osm")):
+        return OSM_XML
     if lower.startswith("<?xml") or re.match(r"<[a-z:]+[ >]", lower):
         raise UnknownFormat(f"{name}: {_ENDINGS} is needed, this is XML (KML, GML or a feed)")
     if start.startswith("\x1e"):

@@ -30,7 +30,7 @@ MOST_MEMBERS = 10_000
 _COPY_BYTES = 1 << 20
 _DATA_ENDINGS = (
     ".csv .tsv .txt .tab .psv .json .topojson .geojson .geojsonl .geojsons .geojsonseq .ndjson .jsonl .gpkg "
-    ".shp .fgb .parquet .geoparquet .pq .gz .zip"
+    ".shp .fgb .parquet .geoparquet .pq .pbf .osm .gz .zip"
 ).split()
 _SHAPE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _OFFICE = {

@@ -1,4 +1,4 @@
-"""GIS files through GDAL: GeoPackage, Shapefile, FlatGeobuf, whole GeoJSON, TopoJSON, streamed as Arrow."""
+"""GIS files through GDAL: GeoPackage, Shapefile, FlatGeobuf, GeoJSON, TopoJSON, OpenStreetMap; as Arrow."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 
 from data.errors import UnreadableFile
 from data.readers.raw import RawChunk, RawFacts
-from data.readers.recognise import FLATGEOBUF, GEOJSON, GEOPACKAGE, SHAPEFILE, TOPOJSON
+from data.readers.recognise import FLATGEOBUF, GEOJSON, GEOPACKAGE, OSM_PBF, OSM_XML, SHAPEFILE, TOPOJSON
 
 _NAMES = {
     GEOPACKAGE: "GeoPackage",
@@ -23,7 +23,12 @@ _NAMES = {
     FLATGEOBUF: "FlatGeobuf",
     GEOJSON: "GeoJSON",
     TOPOJSON: "TopoJSON",
+    OSM_PBF: "OpenStreetMap PBF",
+    OSM_XML: "OpenStreetMap XML",
 }
+
+#: OpenStreetMap knows no layers; GDAL makes some, of which each kind needs one.
+_OSM_LAYERS = {"roads": "lines", "boundary": "multipolygons", "sewersheds": "multipolygons"}
 
 #: Rows per chunk: geometries of areas are large, so fewer than for tables.
 BATCH_ROWS = 32_768
@@ -47,10 +52,11 @@ class VectorSource:
 
     rereadable = True
 
-    def __init__(self, path: Path, name: str, form: str) -> None:
+    def __init__(self, path: Path, name: str, form: str, kind: str = "") -> None:
         self._path = path
         self._name = name
         self._form = form
+        self._kind = kind
         self._layer, others = self._chosen_layer()
         meta, schema = self._opened_schema()
         self._geometry = meta["geometry_name"] or "wkb_geometry"
@@ -83,6 +89,8 @@ class VectorSource:
 
     def _chosen_layer(self) -> tuple[str, list[str]]:
         """Return the layer to read, and those that are left aside."""
+        if self._form in (OSM_PBF, OSM_XML):
+            return _OSM_LAYERS.get(self._kind, "points"), []
         with self._guarded("its layers"):
             layers = pyogrio.list_layers(self._path)
         spatial = [str(layer) for layer, kind in layers if kind is not None]
@@ -114,9 +122,14 @@ class VectorSource:
         options = (
             {"DATE_AS_STRING": "YES", "FLATTEN_NESTED_ATTRIBUTES": "NO"} if self._form == GEOJSON else {}
         )
+        if self._form in (OSM_PBF, OSM_XML):
+            # Asked for by its layer alone, the driver keeps features of the others until there are too many.
+            chosen: dict[str, Any] = {"sql": f"SELECT * FROM {self._layer}"}
+        else:
+            chosen = {"layer": self._layer}
         return pyogrio.raw.open_arrow(
             self._path,
-            layer=self._layer,
+            **chosen,
             columns=list(columns) if columns else None,
             read_geometry=columns is None,
             batch_size=BATCH_ROWS,

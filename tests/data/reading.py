@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.readers.open import open_coverage, open_features, open_incidents, open_samples
+from data.readers.open import open_coverage, open_features, open_incidents, open_roads, open_samples
 from data.records import (
     COVERAGE_SCHEMA,
     FEATURE_SCHEMA,
     INCIDENT_SCHEMA,
     REJECT_SCHEMA,
+    ROADS_SCHEMA,
     SAMPLE_SCHEMA,
     CleanBatch,
     CleanSource,
@@ -29,7 +30,10 @@ def read_layer(
     path: Path, kind: str, **options: Any
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ReadReport]:
     """Return a layer's features, its rejects and the report."""
-    return read_source(open_features(path, IngestSpec("test", kind=kind, **options)), FEATURE_SCHEMA)
+    spec = IngestSpec("test", kind=kind, **options)
+    if kind == "roads":
+        return read_source(open_roads(path, spec), ROADS_SCHEMA)
+    return read_source(open_features(path, spec), FEATURE_SCHEMA)
 
 
 def read_samples(

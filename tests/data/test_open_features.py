@@ -75,11 +75,12 @@ def test_wkt_without_a_system_raises_when_it_is_no_degrees(tmp_path: Path) -> No
         read_layer(path, "roads")
 
 
-def test_roads_keep_class_and_oneway_under_the_names_of_the_contract(tmp_path: Path) -> None:
+def test_roads_have_the_fields_of_the_contract_and_keep_what_the_file_tells(tmp_path: Path) -> None:
     text = 'the_geom,FullName,MTFCC,one_way,AADT,lanes\n"LINESTRING (0 0, 1 1)",Main St,S1200,FT,"12,400",4\n'
     rows, _, report = read_layer(_text(tmp_path, text), "roads")
-    assert (rows[0]["name"], rows[0]["value"]) == ("Main St", 12_400.0)
-    assert json.loads(rows[0]["attributes"]) == {"lanes": "4", "class": "S1200", "oneway": "FT"}
+    assert (rows[0]["name"], rows[0]["class"], rows[0]["aadt"]) == ("Main St", "primary", 12_400.0)
+    assert (rows[0]["oneway"], rows[0]["level"], rows[0]["roundabout"]) == (1, 0, False)
+    assert json.loads(rows[0]["attributes"]) == {"lanes": "4", "MTFCC": "S1200", "one_way": "FT"}
     assert report.columns["aadt"] == "AADT"
 
 
