@@ -97,6 +97,8 @@ def forecast_findings(
         _diagnostics(inputs, question, found, rates),
         index=index,
     )
+    # Last: what a reader of the forecast needs least.
+    told["notes"] += [f"left out {part}" for part in question.bins.dropped]
     emberline = emberline_member("forecast", store, inputs, told)
     makers: dict[str, Callable[[], Finding]] = {
         "cells": lambda: _cells(question, found),
@@ -297,7 +299,10 @@ def _notes(
     question: _Question, found: Forecast, told: Mapping[str, Any], totals: npt.NDArray[Any]
 ) -> list[str]:
     """Return what a reader must know, in sentences."""
-    notes = [f"left out {part}" for part in question.bins.dropped]
+    notes = [
+        "a forecast says where incidents were recorded and will be again; where recording follows attention,"
+        " acting on it alone feeds it back"
+    ]
     if coarse := told["rows_with_coarse_time"]:
         notes.append(
             f"{coarse:,} incidents are known only to the month or year: they count in the period of"
@@ -313,16 +318,25 @@ def _notes(
         )
     for share, by_model in told["pooled"].items():
         own, naive = by_model[CHOSEN]["pai"], by_model[BASELINE]["pai"]
-        if found.model != BASELINE and own is not None and naive is not None and own <= naive:
-            notes.append(
-                f"at {float(share):.0%} of the area the forecast was worth no more (PAI {own:.2f}) than the"
-                f" same cells as last period ({naive:.2f})"
-            )
-    notes.append(
-        "a forecast says where incidents were recorded and will be again; where recording follows attention,"
-        " acting on it alone feeds it back"
-    )
+        is_whole = float(share) >= 1  # any order of the cells finds all there
+        if is_whole or found.model == BASELINE or own is None or naive is None or own > naive:
+            continue
+        notes.append(
+            f"at {_percent(float(share))} of the area the forecast was worth no more (PAI {own:.2f}) than the"
+            f" same cells as last period ({naive:.2f})"
+        )
     return notes
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent with as many digits as tell it.
+
+    Examples
+    --------
+    >>> [_percent(share) for share in (0.0004, 0.005, 0.05, 0.999, 0.00000012)]
+    ['0.04 %', '0.5 %', '5 %', '99.9 %', '0.000012 %']
+    """
+    return f"{np.format_float_positional(100 * share, precision=3, fractional=False, trim='-')} %"
 
 
 def _or_none(value: float) -> float | None:

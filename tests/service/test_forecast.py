@@ -83,6 +83,22 @@ def test_the_period_forecast_follows_the_last_whole_one(store: DuckDBStore) -> N
     assert any("part of a bin" in note for note in months["notes"])
 
 
+def test_notes_begin_with_the_caution_and_end_with_what_was_left_out(store: DuckDBStore) -> None:
+    notes = told(run(store, bin="P10D", align="start"))["notes"]
+    assert notes[0].startswith("a forecast says where incidents were recorded")
+    assert notes[-1].startswith("left out ") and notes[-1].endswith("part of a bin")
+
+
+def test_a_small_share_is_told_in_full_and_the_whole_area_not_at_all(store: DuckDBStore) -> None:
+    found = told(run(store, area_share=[0.0004, 1], model="learned"))
+    pooled = {share: {m: rates["pai"] for m, rates in one.items()} for share, one in found["pooled"].items()}
+    assert pooled["1"]["chosen"] == pooled["1"]["last-period"] == 1
+    said = [note for note in found["notes"] if "worth no more" in note]
+    is_worse = pooled["0.0004"]["chosen"] <= pooled["0.0004"]["last-period"]
+    assert [note.split(" of the area")[0] for note in said] == (["at 0.04 %"] if is_worse else [])
+    assert is_worse
+
+
 def test_the_back_test_is_a_table_of_its_own(store: DuckDBStore) -> None:
     found = run(store, area_share="0.02", backtest=5)
     table = columns(found, "backtest")
