@@ -109,13 +109,18 @@ class Street:
 
     def llr(self, first: int, last: int) -> float:
         """Return the score of a run; 0 where it expects nothing, or more than half of all."""
-        mean = self.mu[first:last]
-        if not 0 < mean.sum() <= self.score.total / 2:
+        return self._llr(self.y[first:last], self.mu[first:last])
+
+    def llr_without(self, first: int, last: int, spot_first: int, spot_last: int) -> float:
+        """Return the score of a run without the lixels of a spot in it."""
+        kept = np.r_[first:spot_first, spot_last:last]
+        return self._llr(self.y[kept], self.mu[kept])
+
+    def _llr(self, counts: Ints, means: Floats) -> float:
+        mean = means.sum(keepdims=True)
+        if not 0 < mean[0] <= self.score.total / 2:
             return 0.0
-        squares = np.array([np.square(mean).sum()])
-        return float(
-            self.score.llr(self.y[first:last].sum(keepdims=True), mean.sum(keepdims=True), squares)[0]
-        )
+        return float(self.score.llr(counts.sum(keepdims=True), mean, np.square(means).sum(keepdims=True))[0])
 
     def metres(self, first: int, last: int) -> float:
         """Return the length of a run."""
@@ -148,7 +153,7 @@ def extracted(street: Street, above: Found, level: float) -> list[Finding]:
     left = by_score(above)
     while len(left.first):
         first, last = trimmed(street, int(left.first[0]), int(left.last[0]))
-        spot = spot_of(street, first, last)
+        spot = spot_of(street, first, last, level)
         llr = float(left.llr[0])
         if spot is None:
             corridors.append((first, last, max(llr, street.llr(first, last))))
@@ -190,27 +195,27 @@ def trimmed(street: Street, first: int, last: int) -> tuple[int, int]:
     return first, last
 
 
-def spot_of(street: Street, first: int, last: int) -> tuple[int, int] | None:
-    """Return the one spot at which a run's incidents happened, or None if it is a corridor.
+def spot_of(street: Street, first: int, last: int, level: float) -> tuple[int, int] | None:
+    """Return the one spot that a run owes its score to, or None if it is a corridor.
 
-    Spots are one lixel, or two that touch. Of the run's excess c - E a spot has a fair share f, its share of
-    E. It is to blame where its share of the excess lies beyond (1 + f)/2, halfway between that and all of it;
-    or where all incidents of the run happened at one place.
+    Where all incidents happened at one place, that is the spot. Else spots are one lixel, or two that touch.
+    Of the run's excess c - E a spot has a fair share f, its share of E. It is to blame where its share of the
+    excess lies beyond (1 + f)/2, halfway between the fair one and all of it, or where it alone scores as much
+    as the run; and where the run without it does not reach the level.
     """
     y, mu = street.y[first:last], street.mu[first:last]
     if street.locations.distinct(first, last) < FEWEST_LOCATIONS:
         hit = np.flatnonzero(y)
         return first + int(hit[0]), first + int(hit[-1]) + 1
-    excess = float(y.sum() - mu.sum())
-    for size in _SPOT_LIXELS:
-        if size > len(y) or excess <= 0:
-            continue
+    whole, excess = street.llr(first, last), float(y.sum() - mu.sum())
+    for size in (size for size in _SPOT_LIXELS if size < len(y) and excess > 0):
         share = np.convolve(y - mu, np.ones(size), "valid") / excess
         fair = np.convolve(mu, np.ones(size), "valid") / mu.sum()
-        beyond = share - (1 + fair) / 2
-        best = int(np.round(beyond, 9).argmax())
-        if beyond[best] > _TIE:
-            return first + best, first + best + size
+        beyond = np.round(share - (1 + fair) / 2, 9)
+        best = first + int(beyond.argmax())
+        is_to_blame = beyond.max() > 0 or street.llr(best, best + size) >= whole
+        if is_to_blame and street.llr_without(first, last, best, best + size) < level:
+            return best, best + size
     return None
 
 

@@ -235,7 +235,7 @@ class Thresholds:
     counts : tuple of array
         One for each entry of `windows.reach`; what is no window has the largest number.
     kind : integer type
-        Of counts and running sums. A running sum may wrap: only differences are used, and they fit.
+        Of counts and running sums: the narrowest that holds all incidents.
     """
 
     windows: Windows
