@@ -171,13 +171,14 @@ _NO_NAMES = frozenset(
 )
 
 _BETWEEN = re.compile(
-    r"\s*(?:[&@;+\\|]|(?<!\bc)/)\s*"
+    r"\s*(?:[&@;+\\|]|(?<!\bc)/(?!\d)|(?<![\dc])/)\s*"
     r"|\s+(?:and|at|x|con|com|esq|esquina|near|off)\.?\s+"
     r"|\s+(?:[nsew]|north|south|east|west)\s*(?:/\s*|\s)(?:o|of)\b\.?\s*",
 )
 _INTRODUCED = re.compile(r"^\s*(?:the\s+)?(?:intersection|corner|junction)\s+of\s+")
 _BLOCK = re.compile(r"\b(?:block|blk|hundred block)\b\.?(?:\s+of\b)?")
 _HOUSE = re.compile(r"^\s*(?:no\.?\s+)?(?:\d+[a-z]?|\d*x{2,})(?:\s*-\s*\d+[a-z]?)?(?:\s+\d/\d)?\s+(?=\S)")
+_AWAY = re.compile(r"\s+\d+(?:\.\d+)?\s*(?:ft|feet|foot|mi|miles?|m|km|met(?:er|re)s?)\.?\s*$")
 _ONLY_NUMBER = re.compile(r"^\s*\d+[a-z]?\s*$")
 
 
@@ -266,7 +267,7 @@ def reported_streets(text: str | None) -> tuple[tuple[str, ...], ...]:
     if not isinstance(text, str):
         return ()
     lowered = _before_comma(_plain(text))
-    parts = [part for part in _BETWEEN.split(_INTRODUCED.sub("", lowered)) if part and part.strip()]
+    parts = [_AWAY.sub("", part) for part in _BETWEEN.split(_INTRODUCED.sub("", lowered)) if part.strip()]
     streets = [_readings(part) for part in parts]
     if len(parts) > 1:
         whole = normalised_street(lowered)

@@ -59,6 +59,8 @@ class RoutePaths:
     def at(self, route: Ints, offset_m: Floats) -> tuple[Floats, Floats]:
         """Return the places at offsets along routes."""
         along = self.base[route] + offset_m
+        if not len(along):
+            return along, along
         return np.interp(along, self.measure, self.x), np.interp(along, self.measure, self.y)
 
 

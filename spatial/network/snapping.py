@@ -133,7 +133,11 @@ def _find(
     for point, first, n in _by_cell(grid, px, py, placed):
         pair = np.repeat(np.arange(len(point)), n)
         part = grid.part[np.arange(len(pair)) + np.repeat(first - (np.cumsum(n) - n), n)]
-        _choose(parts, px, py, point, pair, part, reported, tolerance_m, found)
+        away, t = _away(parts, np.repeat(px[point], n), np.repeat(py[point], n), part)
+        kept = np.flatnonzero(away <= tolerance_m * tolerance_m)
+        if len(kept):
+            near = _Near(pair[kept], part[kept], np.sqrt(away[kept]), t[kept])
+            _choose(parts, point, near, reported, found)
 
 
 def _near(parts: StraightParts, x: Floats, y: Floats, reach_m: float) -> Mask:
@@ -152,7 +156,7 @@ def _by_cell(grid: Grid, px: Floats, py: Floats, placed: Ints) -> Iterator[tuple
     column = ((px[placed] - grid.x0) / grid.size_m).astype(np.int64)
     row = ((py[placed] - grid.y0) / grid.size_m).astype(np.int64)
     cell = row * grid.n_columns + column
-    order = np.argsort(cell, kind="stable")
+    order = np.argsort(cell)
     cell = cell[order]
     begins = np.flatnonzero(np.diff(cell, prepend=-1))
     at = np.minimum(np.searchsorted(grid.cell, cell[begins]), len(grid.cell) - 1)
@@ -167,27 +171,32 @@ def _by_cell(grid: Grid, px: Floats, py: Floats, placed: Ints) -> Iterator[tuple
         yield point[part], first[part], n[part]
 
 
-def _choose(
-    parts: StraightParts,
-    px: Floats,
-    py: Floats,
-    point: Ints,
-    pair: Ints,
-    part: Ints,
-    reported: Ints | None,
-    tolerance_m: float,
-    found: _Found,
-) -> None:
-    """Apply the rule to points of one chunk; `pair` says whose candidate a `part` is, ascending."""
-    dx, dy, length = parts.dx[part], parts.dy[part], parts.length_m[part]
-    wx, wy = px[point][pair] - parts.x[part], py[point][pair] - parts.y[part]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.clip((wx * dx + wy * dy) / (length * length), 0.0, 1.0)
-    distance = np.hypot(wx - t * dx, wy - t * dy)
-    kept = np.flatnonzero(distance <= tolerance_m)
-    if not len(kept):
-        return
-    pair, part, distance, t = pair[kept], part[kept], distance[kept], t[kept]
+@dataclass(frozen=True)
+class _Near:
+    """Parts within the tolerance of the points of a chunk: whose (ascending), which, how far, where on it."""
+
+    pair: Ints
+    part: Ints
+    distance_m: Floats
+    t: Floats
+
+
+def _away(parts: StraightParts, x: Floats, y: Floats, part: Ints) -> tuple[Floats, Floats]:
+    """Return squared distances of places from parts, and where (0 to 1) on a part the nearest place is."""
+    dx, dy = parts.dx[part], parts.dy[part]
+    wx, wy = x - parts.x[part], y - parts.y[part]
+    t = wx * dx
+    t += wy * dy
+    t *= parts.per_square_m[part]
+    np.clip(t, 0.0, 1.0, out=t)
+    wx -= t * dx
+    wy -= t * dy
+    return wx * wx + wy * wy, t
+
+
+def _choose(parts: StraightParts, point: Ints, near: _Near, reported: Ints | None, found: _Found) -> None:
+    """Apply the rule to the points of a chunk that have a part near them."""
+    pair, part, distance, t = near.pair, near.part, near.distance_m, near.t
     begins = np.flatnonzero(np.diff(pair, prepend=-1))
     point = point[pair[begins]]
     group = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(pair)))
@@ -262,10 +271,13 @@ def _answer(routes: Routes, lixels: Lixels, found: _Found) -> Snaps:
     point = np.flatnonzero(found.route >= 0)
     route = found.route[point]
     offset = np.clip(found.offset_m[point], 0.0, routes.length_m[route])
-    # One measure through all routes: a place beyond the end of its route stays on its last piece.
-    base = np.cumsum(routes.length_m + 1.0) - (routes.length_m + 1.0)
-    starts = base[lixels.route] + lixels.start_m
-    lixel[point] = np.searchsorted(starts, base[route] + offset, side="right") - 1
+    # Pieces are equal: the share of the route says which one it is, but for the last digit.
+    n = np.bincount(lixels.route, minlength=len(routes.length_m))[route]
+    first = np.searchsorted(lixels.route, np.arange(len(routes.length_m)))[route]
+    share = np.clip(offset / routes.length_m[route] * n, 0, n - 1).astype(np.int64)
+    share -= (offset < lixels.start_m[first + share]) & (share > 0)
+    share += (offset >= lixels.end_m[first + share]) & (share < n - 1)
+    lixel[point] = first + share
     all_offsets = np.full(len(found.part), np.nan)
     all_offsets[point] = offset
     return Snaps(

@@ -23,7 +23,9 @@ class StraightParts:
     Attributes
     ----------
     x, y, dx, dy, length_m : array of float, shape (n,)
-        Where a part begins and how far it goes.
+        Where a part begins and how far it goes; always some way.
+    per_square_m : array of float, shape (n,)
+        One by the squared length.
     edge, route : array of int, shape (n,)
     rank : array of int, shape (n,)
         Of the edge: smaller goes before when nothing else decides. By class, traffic, name, route.
@@ -38,6 +40,7 @@ class StraightParts:
     dx: Floats
     dy: Floats
     length_m: Floats
+    per_square_m: Floats
     edge: Ints
     route: Ints
     rank: Ints
@@ -127,12 +130,12 @@ def straight_parts(network: Network, routes: Routes, streets: Streets) -> Straig
     order = np.lexsort((middle[:, 1], middle[:, 0], is_folded, place[edge_of]))
     xy = shapely.get_coordinates(line[order])
     of_corner = np.repeat(np.arange(len(order)), shapely.get_num_coordinates(line[order]))
-    is_part = of_corner[1:] == of_corner[:-1]
+    is_part = (of_corner[1:] == of_corner[:-1]) & np.diff(xy, axis=0).any(axis=1)
     of_line = of_corner[:-1][is_part]
     step = np.diff(xy, axis=0)[is_part]
     length = np.hypot(step[:, 0], step[:, 1])
     run = np.cumsum(length) - length
-    run -= run[np.searchsorted(of_line, np.arange(len(order)))][of_line]
+    run -= run[np.searchsorted(of_line, of_line)]
     edge, folded = edge_of[order][of_line], is_folded[order][of_line]
     at, turned = routes.offset_m[place[edge]], routes.is_reversed[place[edge]]
     offset = np.where(turned, at + network.length_m[edge] - run, at + run)
@@ -142,6 +145,7 @@ def straight_parts(network: Network, routes: Routes, streets: Streets) -> Straig
         dx=step[:, 0],
         dy=step[:, 1],
         length_m=length,
+        per_square_m=1.0 / length**2,
         edge=edge,
         route=routes.route[place[edge]],
         rank=_ranks(network, routes, place, streets)[edge],
@@ -185,7 +189,8 @@ def grid_of(parts: StraightParts, box: tuple[float, float, float, float], reach_
         for i in range(0, len(chosen), _PARTS_AT_ONCE)
     ]
     # One number per entry: sorting numbers is much quicker than sorting rows.
-    packed = np.unique(np.concatenate(entries)) if entries else np.zeros(0, np.int64)
+    packed = np.sort(np.concatenate(entries)) if entries else np.zeros(0, np.int64)
+    packed = packed[np.diff(packed, prepend=-1) != 0]
     cell, part = packed // len(parts.x), packed % len(parts.x)
     first = np.flatnonzero(np.diff(cell, prepend=-1))
     return Grid(x0, y0, size, columns, rows, cell[first], first, np.diff(first, append=len(cell)), part)
