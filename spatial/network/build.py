@@ -33,7 +33,8 @@ def network_of(roads: RoadLines, *, tolerance_m: float = 0.75) -> Network:
     if not tolerance_m > 0:
         raise InvalidValues(f"the tolerance must be positive, got {tolerance_m}")
     clean = clean_lines(roads)
-    edges, mended = noded(clean, tolerance_m)
+    is_named = np.array([name is not None for name in roads.name[clean.road]], dtype=np.bool_)
+    edges, mended = noded(clean, is_named, tolerance_m)
     whole = contracted(edges, clean, roads)
     edges = whole.edges
     length = np.asarray(shapely.length(edges.line), dtype=np.float64)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from spatial.network.cleaning import SAME_PLACE_M
 from spatial.network.parts import Floats, Ints, Mask, Objects
 
+# Cosine of the turn at a vertex from which a line runs back over itself (one degree).
+_BACK = -0.99985
 # Sine of the angle under which two straight pieces count as parallel: their crossing is no place.
 _PARALLEL = 1e-9
 
@@ -96,6 +98,14 @@ def crossings(pieces: Pieces) -> Meetings:
         pieces.line[other],
         pieces.at_m[other] + other_share * pieces.length_m[other],
     )
+
+
+def turns_back(pieces: Pieces) -> tuple[Ints, Floats]:
+    """Return the lines, and where on them, that run back over themselves from a vertex."""
+    way = (pieces.end - pieces.start) / np.maximum(pieces.length_m, SAME_PLACE_M)[:, None]
+    turn = (way[1:] * way[:-1]).sum(axis=1)
+    at = np.flatnonzero((pieces.line[1:] == pieces.line[:-1]) & (turn <= _BACK)) + 1
+    return pieces.line[at], pieces.at_m[at]
 
 
 def ends_on_lines(lines: Objects, pieces: Pieces, level: NDArray[np.int16], tolerance_m: float) -> Meetings:

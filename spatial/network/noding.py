@@ -4,18 +4,17 @@ Places that are one within the tolerance become one node, but the two ends of a 
 the line is short: a street drawn in steps of half a metre stays a street.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import KDTree
 
 from spatial.network.cleaning import SAME_PLACE_M, CleanLines
-from spatial.network.cutting import drawn, inner_vertices, places_on
-from spatial.network.meetings import Meetings, Pieces, crossings, ends_on_lines, straight_pieces
+from spatial.network.cutting import cut_lines, drawn, inner_vertices, places_on
+from spatial.network.meetings import Meetings, Pieces, crossings, ends_on_lines, straight_pieces, turns_back
 from spatial.network.parts import Floats, Ints, Mask, Objects
 
 # Weight of a way along a short line, below that of any link.
@@ -62,12 +61,13 @@ class _Spots:
     joined: Ints
 
 
-def noded(clean: CleanLines, tolerance_m: float) -> tuple[Noded, dict[str, int]]:
+def noded(clean: CleanLines, is_named: Mask, tolerance_m: float) -> tuple[Noded, dict[str, int]]:
     """Return the edges of lines and what was mended: counts by name.
 
     Parameters
     ----------
     clean : CleanLines
+    is_named : array of bool, shape (n_clean,)
     tolerance_m : float
         Ends this near to a line or to another end are joined to it.
 
@@ -76,25 +76,28 @@ def noded(clean: CleanLines, tolerance_m: float) -> tuple[Noded, dict[str, int]]
     Lines of one level meet where they cross, touch or share a vertex. Lines of different levels meet only at
     their ends, and where an end of one is a vertex of the other.
     """
-    lines, level = clean.line, clean.level
-    if not len(lines):
+    if not len(clean.line):
         return _no_edges(), dict.fromkeys(
             ("ends_mended", "ends_joined", "crossings_cut", "levels_respected"), 0
         )
-    pieces = straight_pieces(lines)
+    # The tip of a line that runs back over itself is an end like any other.
+    lines, of, _ = cut_lines(clean.line, *turns_back(straight_pieces(clean.line)))
+    level, pieces = clean.level[of], straight_pieces(lines)
     total = np.bincount(pieces.line, pieces.length_m, len(lines)).astype(np.float64)
     crossed = crossings(pieces)
     is_level = np.asarray(level[crossed.line] == level[crossed.other], dtype=np.bool_)
+    level_crossed = crossed.where(is_level)
     touched = ends_on_lines(lines, pieces, level, tolerance_m)
-    spots, cut = _spots(lines, pieces, total, (touched, crossed.where(is_level)), tolerance_m)
+    spots, cut = _spots(lines, pieces, total, (touched, level_crossed), tolerance_m)
     n_touched, is_inner = len(touched.line), _is_inner(crossed, total, tolerance_m)
     node, node_xy, n_joined = _nodes(spots, total, tolerance_m)
-    edges = _cut(pieces, spots, node, node_xy, tolerance_m)
-    single = edges.where(_is_only(edges, level, tolerance_m))
+    cut_edges = _cut(pieces, spots, node, node_xy, tolerance_m)
+    edges = replace(cut_edges, clean=of[cut_edges.clean])
+    single = edges.where(_is_only(edges, clean, is_named, tolerance_m))
     mended = {
         "ends_mended": _distinct(spots.joined[:n_touched, 0][cut[:n_touched, 1] & ~cut[:n_touched, 0]]),
         "ends_joined": n_joined,
-        "crossings_cut": _pairs(crossed.where(is_level), np.asarray(cut[n_touched:].all(axis=1))),
+        "crossings_cut": _pairs(level_crossed, np.asarray(cut[n_touched:].all(axis=1))),
         "levels_respected": _pairs(crossed, np.logical_and(~is_level, is_inner)),
         "overlaps": len(edges.line) - len(single.line),
     }
@@ -228,11 +231,15 @@ def renumbered(edges: Noded) -> Noded:
     return Noded(edges.node[used], start, end, edges.line, edges.clean)
 
 
-def _is_only(edges: Noded, level: NDArray[np.int16], tolerance_m: float) -> Mask:
-    """Return which edges stay where several of one level run the same way; the first clean line's stays."""
+def _is_only(edges: Noded, clean: CleanLines, is_named: Mask, tolerance_m: float) -> Mask:
+    """Return which edges stay where several of one level run the same way.
+
+    The one of a road with a name stays, then of one with an AADT, then the shortest.
+    """
     low, high = np.minimum(edges.start, edges.end), np.maximum(edges.start, edges.end)
-    at_level = level[edges.clean]
-    order = np.lexsort((edges.clean, at_level, high, low))
+    at_level, of = clean.level[edges.clean], edges.clean
+    length = np.round(shapely.length(edges.line), 3)
+    order = np.lexsort((of, length, np.isnan(clean.aadt[of]), ~is_named[of], at_level, high, low))
     is_only = np.ones(len(order), dtype=np.bool_)
     step = 1
     while True:
