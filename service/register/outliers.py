@@ -50,6 +50,12 @@ OUTLIERS = Entry(
             _COMMAND,
             ("| high cell, low place, sparse | HL | 1 / 0.05 / 8 | 0.00 (0.00) | 0.96 (0.01) | 0.00 |",),
         ),
+        Measured(
+            "With a population that is uneven 16 : 1, on maps of one rate at most 3.5 % had any cell called.",
+            _PAGE,
+            _COMMAND,
+            ("| negative binomial (size 0.5), mean 10 | 2.5 | 3.5 | 0.09 | 0.19 |",),
+        ),
     ),
     human_intervention="It decides nothing. Someone looks at what stands at an odd place before"
     " anything follows.",
