@@ -28,6 +28,9 @@ Counts = NDArray[np.int64]
 AUTO_CELL_RINGS = (1, 2, 3)
 AUTO_AREA_RINGS = (0, 1)
 
+#: How p is found, as the diagnostics name it.
+P_METHOD = "beta-binomial"
+
 # Where the two-moment tail is above this it is kept: nothing is decided there.
 _KEPT_ABOVE = 0.2
 # Fewer units than this do not tell how shares scatter.
@@ -141,6 +144,7 @@ def gaps(
     best = best_scale(judged)
     p = judged[0] if len(judged) == 1 else cauchy_combination(judged)
     q = benjamini_hochberg(p)
+    floor = None if is_degenerate or np.isnan(p).all() else _smallest_attainable_p(disks, n, fit, side)
     is_hot = np.full(len(o), side == "hot") if side != "both" else of_best(list(hot <= cold), best)
     z = of_best([_z(some, o, n, fit) for some in disks], best)
     return Gaps(
@@ -151,7 +155,9 @@ def gaps(
         p=p,
         q=q,
         classes=_CLASSES[np.where(q <= alpha, np.where(is_hot, 1, 2), 0)],
-        diagnostics=_diagnostics(o, n, fit, p) | {"k": k, "rings": list(radii), "side": side, "alpha": alpha},
+        diagnostics=_diagnostics(o, n, fit, p)
+        | {"smallest_attainable_p": floor}
+        | {"k": k, "rings": list(radii), "side": side, "alpha": alpha},
     )
 
 
@@ -265,6 +271,33 @@ def _tail(disks: _Disks, o: Counts, n: Counts, mean: float, rho: float) -> Float
     return p
 
 
+def _smallest_attainable_p(disks: list[_Disks], n: Counts, fit: ShareFit, side: str) -> float:
+    """Return the p of the unit with most evidence behind it, were all (or none) around it unserved."""
+    floors = []
+    for mean in {"hot": [fit.mean], "cold": [1 - fit.mean], "both": [fit.mean, 1 - fit.mean]}[side]:
+        rough = np.array([_tail_of_all(some, n, mean, fit.rho) for some in disks])
+        together = rough[0] if len(disks) == 1 else cauchy_combination(list(rough))
+        row = np.array([np.nanargmin(together)])
+        exact = np.array([_tail_of_all(some, n, mean, fit.rho, row)[row] for some in disks])
+        floors.append(float(exact[0, 0] if len(disks) == 1 else cauchy_combination(list(exact))[0]))
+    return min(1.0, min(floors) * len(floors))
+
+
+def _tail_of_all(
+    disks: _Disks, n: Counts, mean: float, rho: float, refined: NDArray[np.int64] | None = None
+) -> Floats:
+    """Return P(S >= all there are) of every neighbourhood; that of some rows by their own units."""
+    w = worth(n, rho)
+    largest, spread = disks.sums(w * n), disks.sums(w * w * variance(n, mean, rho))
+    tested = np.flatnonzero((n > 0) & (disks.sums(n) < n.sum()))
+    p = np.full(len(n), np.nan)
+    p[tested] = upper_tail(largest[tested], largest[tested], mean, spread[tested], w[tested])
+    if refined is not None:
+        for rows, values in disks.values(n.astype(np.float64), refined[~np.isnan(p[refined])]):
+            p[rows] = sum_tail(largest[rows], values, mean, rho, p[rows])
+    return p
+
+
 def _z(disks: _Disks, o: Counts, n: Counts, fit: ShareFit) -> Floats:
     w = worth(n, fit.rho)
     spread = disks.sums(w * w * variance(n, fit.mean, fit.rho))
@@ -291,7 +324,9 @@ def _diagnostics(o: Counts, n: Counts, fit: ShareFit, p: Floats) -> dict[str, An
         "phi": fit.rho * (1 - fit.mean) / fit.mean if fit.mean > 0 else 0.0,
         "n_censored": fit.n_censored,
         "dispersion_converged": fit.converged,
+        "zeros": int(((n > 0) & (o == 0)).sum()),
         "n_tests": n_tests,
+        "p_method": P_METHOD if n_tests else None,
         "null_units": _null_units(o, n, n_units, n_tests),
     }
     return found | {"warnings": _warnings(found)}

@@ -4,7 +4,7 @@ Each place is tested as finely as it is known and no finer: places that fit into
 and tested there; areas coarser than a cell are tested as areas, and their cells inherit the verdict.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +14,8 @@ import pyarrow as pa
 import shapely
 
 from data.store import Store
-from models.gaps import Gaps, gaps, share_eb
+from models.gaps import P_METHOD, Gaps, gaps, share_eb
+from service.analyses.carried import NO_TEST, edge_of_area
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.provenance import emberline_member, timestamp
 from service.coverage.cells import (
@@ -100,6 +101,7 @@ def gaps_findings(
         progress("testing areas")
         of_areas, told["tests_of_areas"] = _area_verdict(sources, on, inputs)
         of_cells.taken(inherits, of_areas, amounts.owner[inherits])
+    told |= _tests_told(told) | edge_of_area(neighbor_index(on.area.cells), _rings_of(told["tests_of_cells"]))
     owner = np.where(inherits, amounts.owner, -1)
     notes = [*sources.notes, *notes, *_notes(amounts, inherits)]
     emberline = emberline_member("gaps", store, inputs, {**told, "notes": notes})
@@ -114,6 +116,20 @@ def gaps_findings(
         timestamp=timestamp(store, inputs),
         collections={name: make() for name, make in makers.items() if only in (None, name)},
     )
+
+
+def _tests_told(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what cells and areas were tested by, together, under the names that every run has."""
+    tests = [one for name in ("tests_of_cells", "tests_of_areas") if (one := told.get(name))]
+    floors = [one["smallest_attainable_p"] for one in tests if one["smallest_attainable_p"] is not None]
+    n_tests = sum(one["n_tests"] for one in tests)
+    if not n_tests:
+        return NO_TEST
+    return {"n_tests": n_tests, "p_method": P_METHOD, "smallest_attainable_p": min(floors)}
+
+
+def _rings_of(tests: Mapping[str, Any] | None) -> list[int]:
+    return list(tests["rings"]) if tests else [1]
 
 
 def _cell_verdict(

@@ -45,6 +45,30 @@ def test_a_small_desert_is_found_where_dense_places_hold_more_unserved(rho: floa
     assert (found.classes[far] == "none").all()
 
 
+@pytest.mark.parametrize(("side", "law"), [("hot", 0.3**7), ("cold", 0.7**7), ("both", 2 * 0.3**7)])
+def test_the_smallest_attainable_p_is_that_of_a_disk_all_alike(side: str, law: float) -> None:
+    n = np.ones(len(CELLS), dtype=np.int64)  # one home each leaves no room for clumping: the binomial law
+    unserved = np.random.default_rng(1).permutation(np.arange(len(n)) < 0.3 * len(n)).astype(np.int64)
+    found = gaps(unserved, n, INDEX, k=1, side=side).diagnostics
+    assert found["smallest_attainable_p"] == pytest.approx(law, rel=0.35)  # the saddlepoint at the very end
+    assert found["zeros"] == int((unserved == 0).sum())
+    assert found["p_method"] == "beta-binomial"
+
+
+@pytest.mark.parametrize("k", [1, "auto"])
+def test_no_p_is_smaller_than_the_smallest_attainable(k: int | str) -> None:
+    rng = np.random.default_rng(3)
+    n, share = homes(rng, 3), shares(rng, 0.2, 0.3)
+    share[DESERT] = 1.0
+    found = gaps(rng.binomial(n, share), n, INDEX, k=k)
+    assert 0 < found.diagnostics["smallest_attainable_p"] <= np.nanmin(found.p)
+
+
+def test_without_a_test_there_is_no_p() -> None:
+    found = gaps(np.zeros(len(CELLS), dtype=np.int64), np.ones(len(CELLS), dtype=np.int64), INDEX).diagnostics
+    assert (found["n_tests"], found["p_method"], found["smallest_attainable_p"]) == (0, None, None)
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.5])
 @pytest.mark.parametrize("mean", [0.05, 0.6])
 def test_shares_that_differ_by_chance_alone_make_few_maps(mean: float, rho: float) -> None:

@@ -88,6 +88,19 @@ def test_a_desert_of_few_homes_is_found_and_dense_cells_with_more_unserved_are_n
     assert (found["q"][classes == "hot"] <= 0.05).all()
 
 
+def test_a_run_tells_its_tests_and_its_edge_as_others_do() -> None:
+    found = told(run(stored(offers()), resolution=8))
+    tests = [found["tests_of_cells"], found["tests_of_areas"]]
+    assert found["n_tests"] == sum(one["n_tests"] for one in tests) > 0
+    assert found["p_method"] == "beta-binomial"
+    assert found["smallest_attainable_p"] == min(one["smallest_attainable_p"] for one in tests) < 1e-3
+    assert set(found["share_on_edge"]) == set(found["tests_of_cells"]["rings"])
+    assert 0 < found["share_on_edge"][1] < found["share_on_edge"][3] <= 1
+    assert all(0 <= one["zeros"] <= one["units_with_locations"] for one in tests)
+    shares = told(run(stored([{**row, "unserved": 0} for row in offers()]), resolution=8))
+    assert (shares["n_tests"], shares["p_method"], shares["smallest_attainable_p"]) == (0, None, None)
+
+
 @pytest.mark.parametrize("resolution", [6, 7, 8, 9, 10])
 def test_no_location_is_lost_or_made_at_any_resolution(resolution: int) -> None:
     rows = offers()
