@@ -58,7 +58,8 @@ TimezoneOption = Annotated[str | None, typer.Option(help="Zone of local times, s
 
 #: Told here as well as in the register, which takes long to load.
 METHOD_NAMES = (
-    "hotspots, cells, outliers, clusters, emerging, scan, near-repeat, forecast, corridors, surveillance, gaps, priority"
+    "hotspots, cells, outliers, clusters, emerging, scan, near-repeat, forecast, corridors, surveillance,"
+    " gaps, priority"
 )
 
 

@@ -10,6 +10,7 @@ from service.errors import InvalidInputs
 from service.parameters import (
     CellsInputs,
     ClustersInputs,
+    CorridorsInputs,
     EmergingInputs,
     ForecastInputs,
     GapsInputs,
@@ -98,6 +99,15 @@ METHODS: dict[str, Method] = {
         " rate and boosted trees, chosen by forecasting the latest periods from what was before each. Always"
         " with PAI, PEI and RRI of those periods beside the same cells as last period.",
     ),
+    "corridors": Method(
+        CorridorsInputs,
+        "1",
+        "Safety corridors",
+        "Stretches of street with more crashes than their kind and traffic explain, each with a family-wise p"
+        " against networks whose risks differ as ordinary ones do; or the stretches with the largest excess"
+        " on a share of the length. Expected by a safety performance function and empirical Bayes; each crash"
+        " counts on one street, and those on none or near several are told.",
+    ),
     "surveillance": Method(
         SurveillanceInputs,
         "1",
@@ -140,7 +150,8 @@ def inputs_of(method: str, given: Mapping[str, Any]) -> Inputs:
         return schema.model_validate(dict(given))
     except ValidationError as err:
         entries = [
-            {"field": ".".join(map(str, e["loc"])) or "inputs", "detail": _words(e)} for e in err.errors()
+            {"field": ".".join(map(str, e["loc"])) or "inputs", "detail": _words(e, schema)}
+            for e in err.errors()
         ]
         first = "; ".join(
             detail if detail.startswith(f"{field} ") else f"{field}: {detail}"
@@ -208,11 +219,12 @@ def _inputs(method: Method) -> dict[str, Any]:
     }
 
 
-def _words(error: Any) -> str:
+def _words(error: Any, schema: type[Inputs]) -> str:
     if error["type"] == "extra_forbidden":
         return "there is no such input"
     if error["type"] == "missing":
-        return "is needed"
+        described = getattr(schema.model_fields.get(str(error["loc"][-1])), "description", None)
+        return f"is needed: {described[:1].lower()}{described[1:].rstrip('.')}" if described else "is needed"
     message = str(error["msg"]).removeprefix("Value error, ")
     came = "" if ", got " in message else f", got {str(error['input'])[:100]!r}"
     return f"{message[:1].lower()}{message[1:]}{came}"

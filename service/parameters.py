@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from models.severity import EPDO_TABLES, NUMBER_SCALES, weights
 from service.times import parse_datetime
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -99,6 +100,14 @@ def _parsed(value: Any) -> Any:
         except ValueError as err:
             raise ValueError(f"an object in JSON, or parts between commas, was needed: {err}") from err
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _as_measure(value: Any) -> Any:
+    """Take weights also as text: `K=3,A=3,B=1,C=0,O=0` or JSON; a plain word as it is."""
+    texts = value if isinstance(value, list) else [value]
+    if all(isinstance(text, str) and "=" not in text and "{" not in text for text in texts):
+        return value
+    return _as_weights(value)
 
 
 def _as_numbers(value: Any) -> Any:
@@ -502,6 +511,113 @@ class CellsInputs(IncidentInputs):
     def incident_layers(self) -> list[str]:
         """Return the layer and the further ones, each once."""
         return list(dict.fromkeys([self.layer, *self.incidents]))
+
+
+class CorridorsInputs(LayerInputs):
+    """Inputs of `corridors`."""
+
+    LAYER_KINDS = {"layer": ("incidents",), "roads": ("roads",), "boundary": ("boundary",)}
+
+    roads: _Text
+    """Id of a roads layer, on the command line also a file: the streets on which corridors are looked for."""
+
+    datetime: _Interval = None
+    """RFC 3339 interval (a/b, a/.., ../b) or date: selects crashes; dates are local days."""
+
+    category: Annotated[list[_Text], BeforeValidator(_as_list)] = []
+    """Categories to select; a value ending in || stands for all below it."""
+
+    bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)] = None
+    """west, south, east, north in degrees: selects crashes and cuts the network."""
+
+    boundary: _Text | None = None
+    """Id of a boundary layer: crashes and roads outside take no part."""
+
+    travel_mode: Literal["pedestrian", "bicycle", "motor vehicle"] | None = None
+    """Only crashes that involve this mode; what is expected is fitted to them."""
+
+    select: Literal["scan", "excess"] = "scan"
+    """scan: stretches that stand out against chance, each with a family-wise p; excess: the stretches with
+    the largest excess that together make up length_share of the network."""
+
+    length_share: float = Field(default=0.10, gt=0, le=1, allow_inf_nan=False)
+    """Share of the analysed network that select=excess chooses."""
+
+    measure: Annotated[_Text | dict[_Text, _Weight], BeforeValidator(_as_measure)] = "all"
+    """Crashes that count: all, injury (K, A, B, C) or ksi (K, A); with select=excess also the name of a
+    weight table, or weights of K, A, B, C and O."""
+
+    null_model: Literal["nb", "poisson"] = "nb"
+    """What a network without corridors looks like; nb: risks differ from piece to piece and from block to
+    block as ordinary ones do; poisson: they do not, so that any difference counts as a corridor."""
+
+    min_length_m: float = Field(default=400.0, ge=50, le=50_000, allow_inf_nan=False)
+    """Shortest corridor in metres."""
+
+    max_length_m: float = Field(default=5000.0, ge=50, le=50_000, allow_inf_nan=False)
+    """Longest corridor in metres, as it is looked for; found ones that all but touch are joined."""
+
+    tolerance_m: float = Field(default=25.0, gt=0, le=500, allow_inf_nan=False)
+    """Metres from a road within which a crash belongs to it."""
+
+    simulations: int = Field(default=999, ge=99, le=99_999)
+    """Simulated networks without corridors."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """Family-wise level at which a corridor is called significant."""
+
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Seed of the simulated networks."""
+
+    train: _Interval = None
+    """Interval or date whose crashes corridors are looked for in; needs `test`."""
+
+    test: _Interval = None
+    """Later interval or date: the diagnostics tell which share of its crashes the corridors hold."""
+
+    epdo_table: _Text = "fhwa-2024"
+    """Weight table of the score `epdo`; K and A are pooled in it."""
+
+    severity_scale: _Text | None = None
+    """What numbers in the severity column mean, such as 1-5-worst-first or 1-3-worst-first."""
+
+    significant: bool = False
+    """Return only corridors whose p is at or below alpha."""
+
+    output: Literal["corridors", "segments", "intersections", "unmatched", "ambiguous"] = "corridors"
+    """The corridors, every piece of road with its figures, single places that stand out, or the crashes that
+    belong to no road or to more than one."""
+
+    @model_validator(mode="after")
+    def _together(self) -> "CorridorsInputs":
+        if (self.train is None) != (self.test is None):
+            raise ValueError("train and test are needed together: one to look in, the other to check by")
+        if self.min_length_m > self.max_length_m:
+            raise ValueError(
+                f"min_length_m must not be above max_length_m, got {self.min_length_m:g} and"
+                f" {self.max_length_m:g}"
+            )
+        if isinstance(self.measure, dict) or self.measure not in ("all", "injury", "ksi"):
+            self._check_weights()
+        weights(self.epdo_table)
+        if self.severity_scale is not None and self.severity_scale not in NUMBER_SCALES:
+            raise ValueError(
+                f"severity_scale needs one of {', '.join(NUMBER_SCALES)}, got {self.severity_scale!r}"
+            )
+        return self
+
+    def _check_weights(self) -> None:
+        if isinstance(self.measure, str) and self.measure not in EPDO_TABLES:
+            raise ValueError(
+                f"measure needs all, injury, ksi or, with select=excess, one of {', '.join(EPDO_TABLES)} or"
+                f" weights; got {self.measure!r}"
+            )
+        weights(self.measure)
+        if self.select == "scan":
+            raise ValueError(
+                "measure needs all, injury or ksi with select=scan: weights rank (select=excess), they are"
+                " never tested"
+            )
 
 
 class SurveillanceInputs(LayerInputs):

@@ -6,6 +6,7 @@ from data.store import Store
 from models.errors import InvalidParameter
 from service.analyses.cells import cells_findings
 from service.analyses.clusters import cluster_findings
+from service.analyses.corridors import corridor_findings
 from service.analyses.emerging import emerging_findings
 from service.analyses.findings import Findings, Progress, Recall
 from service.analyses.forecast import forecast_findings
@@ -28,6 +29,7 @@ _RUNS: dict[str, Callable[..., Findings]] = {
     "scan": scan_findings,
     "near-repeat": near_repeat_findings,
     "forecast": forecast_findings,
+    "corridors": corridor_findings,
     "surveillance": surveillance_findings,
     "gaps": gaps_findings,
     "priority": priority_findings,

@@ -2,6 +2,7 @@
 
 from service.register.cells import CELLS
 from service.register.clusters import CLUSTERS
+from service.register.corridors import CORRIDORS
 from service.register.emerging import EMERGING
 from service.register.entry import Entry
 from service.register.forecast import FORECAST
@@ -22,6 +23,7 @@ ENTRIES: dict[str, Entry] = {
     "scan": SCAN,
     "near-repeat": NEAR_REPEAT,
     "forecast": FORECAST,
+    "corridors": CORRIDORS,
     "surveillance": SURVEILLANCE,
     "gaps": GAPS,
     "priority": PRIORITY,

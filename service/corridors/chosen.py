@@ -1,0 +1,259 @@
+"""Which stretches are the corridors: those that stand out by chance's measure, or the largest excess."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.corridor_choice import chosen_corridors
+from models.corridor_scan import CorridorScan, corridor_scan, family_wise_p
+from models.corridor_windows import Score
+from models.empirical_bayes import empirical_bayes, window_sums
+from models.errors import ModelError
+from models.severity import CODES, WeightTable, pooled_ka, severity_counts, weights
+from models.spf import Spf, fitted_spf
+from service.analyses.findings import Progress, replicates_told
+from service.corridors.streets import Streets
+from service.parameters import CorridorsInputs
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Crashes of a severity with fewer than this have no expectation of their own: they go with the next milder.
+_FEWEST_OF_A_GROUP = 100
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What crashes are predicted and expected per lixel.
+
+    `y` are those that the measure counts, `mu` what is predicted (SPF), `expected` the empirical Bayes
+    estimate, `excess` the second less the first; `gain` is what select=excess gathers: the same excess, or
+    that of weighted severities.
+    """
+
+    y: Ints
+    mu: Floats
+    expected: Floats
+    excess: Floats
+    variance: Floats
+    gain: Floats
+    k: float
+    exposure: str | None
+    told: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Stretches of lixels first … last - 1 in the order of their ranks, arrays of one length.
+
+    `p` is NaN where none can be given; `is_intersection` are single spots, which have no rank.
+    """
+
+    route: Ints
+    first: Ints
+    last: Ints
+    llr: Floats
+    p: Floats
+    p_source: list[str | None]
+    stability: Floats
+    is_intersection: Mask
+    scan: CorridorScan
+    told: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.route)
+
+
+def exposure_of(
+    streets: Streets, lixel: Ints, severity: npt.NDArray[np.str_], counted: Mask, inputs: CorridorsInputs
+) -> Exposure:
+    """Return what is predicted and expected of every lixel from the crashes on it.
+
+    `lixel` is that of every crash, -1 for those that take no part; `counted` are those of the measure.
+    """
+    n = len(streets.lixels.route)
+    on = lixel >= 0
+    y = np.bincount(lixel[on & counted], minlength=n).astype(np.int64)
+    if not y.any():
+        none = np.zeros(n)
+        return Exposure(y, none, none, none, none, none, 0.0, None, {"exposure": None, "k_lixel": None})
+    spf = _spf(streets, y)
+    eb = empirical_bayes(spf.mu, y, spf.k)
+    gain, told = eb.excess, {"exposure": spf.exposure, "k_lixel": spf.k, "spf": spf.coefficients}
+    notes = list(spf.notes)
+    if table := weights_of(inputs):
+        gain, weighing = _weighed(streets, lixel, severity, table)
+        told["weights"] = weighing
+    return Exposure(y, spf.mu, eb.expected, eb.excess, eb.variance, gain, spf.k, spf.exposure, told, notes)
+
+
+def weights_of(inputs: CorridorsInputs) -> WeightTable | None:
+    """Return the weights that the measure names; None where it counts crashes."""
+    if isinstance(inputs.measure, str) and inputs.measure in ("all", "injury", "ksi"):
+        return None
+    return weights(inputs.measure)
+
+
+def _spf(streets: Streets, y: Ints) -> Spf:
+    lixels = streets.lixels
+    return fitted_spf(
+        y,
+        lixels.length_m,
+        road_class=lixels.road_class,
+        aadt=lixels.aadt if np.isfinite(lixels.aadt).any() else None,
+        junctions=lixels.junctions,
+    )
+
+
+def _weighed(
+    streets: Streets, lixel: Ints, severity: npt.NDArray[np.str_], table: WeightTable
+) -> tuple[Floats, dict[str, Any]]:
+    """Return the excess in weights: that of each severity by itself, times its weight, in a sum.
+
+    Severities with few crashes join the next milder one, at the mean weight of both, as K and A always do.
+    """
+    on = lixel >= 0
+    n = len(streets.lixels.route)
+    counts = severity_counts(severity[on], lixel[on], n)
+    table = _pooled(table, counts)
+    gain, told = np.zeros(n), []
+    for codes in _groups(table.weights, counts.sum(axis=0)):
+        member = [CODES.index(code) for code in codes]
+        y = counts[:, member].sum(axis=1)
+        weight = float(counts[:, member].sum(axis=0) @ table.weights[member] / y.sum())
+        spf = _spf(streets, y)
+        gain += weight * empirical_bayes(spf.mu, y, spf.k).excess
+        told.append({"severities": "".join(codes), "crashes": int(y.sum()), "weight": round(weight, 6)})
+    return gain, {"table": table.name, "groups": told}
+
+
+def _pooled(table: WeightTable, counts: npt.NDArray[np.int64]) -> WeightTable:
+    """Return the table with K and A at their common mean, where there is any such crash."""
+    try:
+        return pooled_ka(table, counts)
+    except ModelError:
+        return table
+
+
+def _groups(weight: Floats, total: Ints) -> list[list[str]]:
+    """Return severities that are judged together, worst first; none without weight or crashes."""
+    groups: list[list[str]] = []
+    gathered = 0
+    for code in ("K", "A", "B", "C", "O", "U"):
+        place = CODES.index(code)
+        if weight[place] <= 0 or not total[place]:
+            continue
+        starts_anew = not groups or (gathered >= _FEWEST_OF_A_GROUP and code != "A")
+        if starts_anew:
+            groups.append([])
+            gathered = 0
+        groups[-1].append(code)
+        gathered += int(total[place])
+    if len(groups) > 1 and gathered < _FEWEST_OF_A_GROUP:
+        last = groups.pop()
+        groups[-1] += last
+    return groups
+
+
+def chosen(
+    streets: Streets,
+    exposure: Exposure,
+    location: tuple[Ints, Ints],
+    inputs: CorridorsInputs,
+    progress: Progress,
+) -> Chosen:
+    """Return the corridors. `location` is lixel and place of every crash that counts."""
+    lixels = streets.lixels
+    progress(f"scanning {len(lixels.route):,} pieces of road")
+    scan = corridor_scan(
+        exposure.y,
+        exposure.mu,
+        lixels.route,
+        lixels.length_m,
+        location=location,
+        min_length_m=inputs.min_length_m,
+        max_length_m=inputs.max_length_m,
+        null_model=inputs.null_model,
+        alpha=inputs.alpha,
+        simulations=inputs.simulations,
+        rng=np.random.default_rng(inputs.seed),
+        progress=replicates_told(progress, "scanning simulated networks", inputs.simulations),
+    )
+    if inputs.select == "excess":
+        progress("choosing the stretches with the largest excess")
+        return _by_excess(streets, exposure, scan, inputs)
+    return Chosen(
+        scan.route,
+        scan.first,
+        scan.last,
+        scan.llr,
+        scan.p,
+        [str(one) for one in scan.p_source],
+        scan.stability,
+        scan.is_intersection,
+        scan,
+        {"select": "scan"},
+    )
+
+
+def _by_excess(streets: Streets, exposure: Exposure, scan: CorridorScan, inputs: CorridorsInputs) -> Chosen:
+    """Return the stretches that gather the largest excess; each is held against the scan's maps too."""
+    lixels = streets.lixels
+    budget_m = inputs.length_share * streets.length_m
+    found = chosen_corridors(
+        exposure.gain,
+        lixels.route,
+        lixels.length_m,
+        budget_m=budget_m,
+        min_length_m=inputs.min_length_m,
+        max_length_m=inputs.max_length_m,
+    )
+    useful = found.gain > 0
+    order = np.flatnonzero(useful)[np.lexsort((found.first[useful], -found.gain[useful].round(9)))]
+    first, last = found.first[order], found.last[order]
+    llr, p, source = _tested(exposure, scan, first, last)
+    told: Mapping[str, Any] = {
+        "select": "excess",
+        "budget_m": round(budget_m, 1),
+        "chosen_m": round(float(found.length_m[order].sum()), 1),
+        "chosen_gain": float(found.gain[order].sum()),
+        "best_possible_gain": float(found.bound),
+        "gap": float(found.gap),
+    }
+    none = np.full(len(order), np.nan)
+    return Chosen(
+        lixels.route[first],
+        first,
+        last,
+        llr,
+        p,
+        source,
+        none,
+        np.zeros(len(order), dtype=np.bool_),
+        scan,
+        dict(told),
+    )
+
+
+def _tested(
+    exposure: Exposure, scan: CorridorScan, first: Ints, last: Ints
+) -> tuple[Floats, Floats, list[str | None]]:
+    """Return score and family-wise p of given stretches: each is one of those that the scan looks at."""
+    total = int(exposure.y.sum())
+    if not len(scan.maxima):
+        none = np.full(len(first), np.nan)
+        return none, none, [None] * len(first)
+    mean = window_sums(exposure.mu, first, last)
+    squares = window_sums(np.square(exposure.mu), first, last)
+    llr = np.zeros(len(first))
+    can_be = (mean > 0) & (mean <= total / 2)
+    score = Score(total, scan.heterogeneity.k_1)
+    count = window_sums(exposure.y, first, last)
+    llr[can_be] = score.llr(count[can_be], mean[can_be], squares[can_be])
+    p, source = family_wise_p(llr, scan.maxima)
+    return llr, p, [str(one) for one in source]
