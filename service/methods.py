@@ -38,7 +38,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "hotspots": Method(
         HotspotInputs,
-        "4",
+        "5",
         "Hotspots (Getis-Ord Gi*)",
         "Cells whose neighbourhood holds more (or fewer) incidents than random placement explains: Gi*"
         " with an exact permutation p that holds on sparse counts, and the false discovery rate over all"

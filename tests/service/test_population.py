@@ -215,6 +215,6 @@ def test_a_mapping_of_no_file_is_refused(
     asked = ("run", "hotspots", "calls.csv", "-o", "out.geojson", "--map")
     assert emberline(*asked, "population.population=souls") == 2
     assert "population is no parameter that names a file (such are: none)" in capsys.readouterr().err
-    asked = ("run", "hotspots", "--layer", "calls", "-o", "out.geojson", "--map")
-    assert emberline(*asked, "time=when") == 2
+    of_layer = ("run", "hotspots", "--layer", "calls", "-o", "out.geojson", "--map")
+    assert emberline(*of_layer, "time=when") == 2
     assert "--map time=… needs a FILE to read" in capsys.readouterr().err

@@ -6,11 +6,15 @@ from typing import Any
 import h3
 import numpy as np
 import pytest
+import shapely
 
 from data.duckdb_store import DuckDBStore
 from data.records import IngestSpec
+from service.population import Population, population_on
 from service.store_use_cases import StoreUseCases
+from spatial.study_area import StudyArea
 from tests.data.rows import MadeSource, incident
+from tests.service.test_population import MadeFeatures
 
 TOWN = h3.latlng_to_cell(33.42, -111.93, 7)
 STRONG = h3.latlng_to_cell(33.42, -111.93, 9)
@@ -155,3 +159,31 @@ def test_without_areas_nothing_is_asked_again() -> None:
     found = _areas(_town(2, {}))
     assert found["features"] == []
     assert set(found["emberline"]["diagnostics"]["stability"]) == CHANGES
+
+
+def test_people_are_laid_on_the_grid_once_more_only_for_finer_cells(
+    strong: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = sorted(c for p in h3.grid_disk(TOWN, 3) for c in h3.cell_to_children(p, 9))
+    shapes = [shapely.Polygon([(lng, lat) for lat, lng in h3.cell_to_boundary(cell)]) for cell in cells]
+    strong.ingest(
+        IngestSpec("people", kind="population"),
+        MadeFeatures(shapes, [100.0] * len(cells)),
+        title="",
+        drop_duplicates=False,
+        replace=False,
+    )
+    asked: list[int] = []
+
+    def laid(store: Any, layer_id: str, area: StudyArea) -> Population:
+        asked.append(area.resolution)
+        return population_on(store, layer_id, area)
+
+    monkeypatch.setattr("service.analyses.stability.population_on", laid)
+    found = _areas(strong, population="people", resolution=9)
+    assert asked == [10]
+    shares = _first(found)["stability_by"]
+    assert set(shares) == CHANGES
+    assert shares["coarser"] > 0.8
+    # Evenly spread people change little: the place stands as it does without them.
+    assert shares["coarser"] == pytest.approx(_first(_areas(strong))["stability_by"]["coarser"], abs=0.2)
