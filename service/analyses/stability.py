@@ -1,7 +1,8 @@
 """The same question about hotspots with one setting changed, and what it leaves of each area.
 
 Four changes, each alone: one resolution coarser, one finer, one ring narrower, one wider. The ground stays
-the same: the cells' own parents and children are counted anew; with a population the parents sum up their cells.
+the same: the cells' own parents and children are counted anew; with a population the parents
+sum up their cells.
 """
 
 from collections.abc import Iterator
