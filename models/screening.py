@@ -121,6 +121,7 @@ def window_maximum(
     Returns
     -------
     array, shape (n,)
+        Minus infinity where steps longer than the window leave a middle out.
 
     Examples
     --------
