@@ -1,5 +1,6 @@
 """OpenStreetMap lines as a file of roads: tags in texts become columns, what is no road stays out."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -70,7 +71,7 @@ def tag_values(tags: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
     >>> tag_values(text, "layer").to_pylist(), tag_values(text, "name:en").to_pylist()
     (['-1', None, None], ['"B" road', None, None])
     """
-    name = "".join(c if c.isalnum() or c in "_:" else f"\\{c}" for c in key)
+    name = re.sub(r"[!-/;-@\[-^`{-~]", r"\\\g<0>", key)
     # Quotes inside keys and values are escaped: an unescaped one always opens or closes.
     pattern = rf'(?:^|,)\s*"{name}"=>"(?P<value>(?:[^"\\]|\\.)*)"'
     found = pc.struct_field(pc.extract_regex(as_text(tags), pattern), "value")

@@ -122,7 +122,8 @@ def road_class(label: str, scheme: str = "") -> str | None:
         given = re.sub(r"^\[\s*['\"]?([^'\",\]]*).*$", r"\1", given)
     if given in VOCABULARY or given in _OPENSTREETMAP:
         return _OPENSTREETMAP.get(given, given)
-    return _of_code(given, scheme) or _of_words(_bare(given))
+    word = _of_code(given, scheme)
+    return _of_words(_bare(given)) if word is None else word
 
 
 def own_word(label: str) -> str:

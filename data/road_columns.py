@@ -26,6 +26,7 @@ _READABLE_SHARE = 0.8
 
 #: More labels than this are no classes, unless most of them are known.
 _MOST_CLASSES = 40
+_FEW_CLASSES = 8
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _class_columns(table: pa.Table, columns: Sequence[str]) -> list[str]:
         known = sum(
             n for label, n in counts.items() if road_class(label, scheme) is not None or is_no_road(label)
         )
-        if known < 0.5 * total and len(counts) > min(_MOST_CLASSES, 1 + total // 4):
+        if known < 0.5 * total and len(counts) > min(_MOST_CLASSES, max(_FEW_CLASSES, total // 4)):
             continue
         is_known, tells = known >= 0.5 * total, min(len(counts), 2)
         scored.append((-tells, -is_known, -round(total / table.num_rows, 1), rank, column))
