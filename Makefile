@@ -41,6 +41,7 @@ bench: setup $(VENV)/.installed-test
 calibration: setup $(VENV)/.installed-test
 	$(BIN)/python -m tests.studies.calibration
 	$(BIN)/python -m tests.studies.calibration_scan --out docs/calibration.md
+	$(BIN)/python -m tests.studies.calibration_corridors --out docs/calibration.md
 	$(BIN)/python -m tests.studies.calibration_gaps
 	$(BIN)/python -m tests.studies.calibration_surveillance --out docs/calibration-surveillance.md
 

@@ -140,8 +140,9 @@ def extracted(street: Street, above: Found, level: float) -> list[Finding]:
     ----------
     street : Street
     above : Found
-        All windows that reach the level.
+        All windows that are to be considered, also such below the level.
     level : float
+        Of significance: both parts and the whole of what is merged reach it.
 
     Returns
     -------
@@ -274,7 +275,11 @@ def _merged(
     """Merge neighbours on a route, the pair that scores most together first, until no more can be."""
     kept = sorted(corridors)
     while True:
-        pairs = [(_union(street, kept[i], kept[i + 1]), -i) for i in range(len(kept) - 1)]
+        pairs = [
+            (_union(street, kept[i], kept[i + 1]), -i)
+            for i in range(len(kept) - 1)
+            if min(kept[i][2], kept[i + 1][2]) >= level
+        ]
         best, position = max(pairs, default=((0, 0, -1.0), 0), key=lambda pair: (pair[0][2], pair[1]))
         if best[2] < level:
             return kept

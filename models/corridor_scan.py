@@ -69,7 +69,7 @@ class CorridorScan:
         999, the tail of a Gumbel law fitted to the maxima, if that is smaller.
     stability : array of float
         Share of bootstraps (the incidents drawn again, with replacement) that find at least half of the
-        length again at the same level; NaN where none was asked for.
+        length again at the level alpha; NaN where none was asked for, or no score reaches it.
     is_intersection : array of bool
         The excess lies at one spot: no corridor.
     locations : array of int
@@ -146,9 +146,9 @@ def corridor_scan(
         nb: risks differ from lixel to lixel and from block to block of 640 m, as much as the counts say.
         poisson: only the expectation differs; any other difference in risk is then taken for a corridor.
     alpha : float
-        Level of what is reported, of merging and of the stability.
+        Level of what is reported, of merging, of telling spots and of the stability.
     report_p : float, optional
-        Report up to this p instead; not below `alpha`.
+        Report up to this p instead; what has p <= alpha stays as it is. Not below `alpha`.
     simulations : int
         R, maps without corridors.
     bootstraps : int
@@ -188,7 +188,7 @@ def corridor_scan(
     ([3], [85], [95], [0.005])
     """
     network = _checked(y, mu, route, length_m)
-    level_p = _checked_level(alpha, report_p)
+    reported_p = _checked_level(alpha, report_p)
     _check_parameters(min_length_m, max_length_m, null_model, simulations, bootstraps, threads)
     places = _places(location, network)
     windows = windows_of(network.mu, network.route, network.length_m, min_length_m, max_length_m)
@@ -205,9 +205,9 @@ def corridor_scan(
     with ThreadPoolExecutor(threads) as pool:
         maps = _Maps(windows, score, law, network.y, root, pool)
         best, maxima = maps.maxima(simulations, by_hundredths(simulations, progress or say_nothing))
-        level = critical_llr(maxima, level_p)
-        findings = _found(maps, street, level) if best >= level else []
-        drawn_again = maps.bootstraps(bootstraps, level) if findings else iter(())
+        level, reported = (critical_llr(maxima, one) for one in (alpha, reported_p))
+        findings = _found(maps, street, reported, level) if best >= reported else []
+        drawn_again = maps.bootstraps(bootstraps, level) if findings and np.isfinite(level) else iter(())
         shares = stability(street, findings, drawn_again)
     notes |= _of_scores(best, maxima, level, risks)
     notes["warnings"] = _warnings(notes, alpha)
@@ -361,8 +361,8 @@ def _split(
     return [Found(first[at], first[at] + sizes[at], llr[at]) for at in kept]
 
 
-def _found(maps: _Maps, street: Street, level: float) -> list[Finding]:
-    (above,) = maps.above(np.zeros(1, dtype=np.int64), maps.draw, level)
+def _found(maps: _Maps, street: Street, reported: float, level: float) -> list[Finding]:
+    (above,) = maps.above(np.zeros(1, dtype=np.int64), maps.draw, reported)
     return extracted(street, above, level)
 
 
