@@ -20,7 +20,7 @@ from spatial.network.pairing import (
     strands,
 )
 from spatial.network.parts import Floats, Ints, Mask
-from spatial.network.roundabouts import Folded
+from spatial.network.roundabouts import Folded, second_legs
 
 # A cross street between two carriageways is no longer than this.
 _STUB_M = 1.5 * MAX_APART_M
@@ -98,7 +98,7 @@ def undivided(edges: Noded, traffic: Traffic) -> Undivided:
     traffic, kept, folded = traffic.at(parent), kept[parent], folded[parent]
     is_divided, aadt = is_divided[parent], aadt[parent]
     onto = _onto(edges, traffic.street, is_divided, folded)
-    return _rebuilt(edges, traffic.street, is_divided, folded, aadt, onto)
+    return _rebuilt(edges, traffic, is_divided, folded, aadt, onto)
 
 
 def _candidates(edges: Noded, traffic: Traffic) -> Ints:
@@ -255,22 +255,33 @@ def _roots(node: Ints, to: Ints, n: int) -> Ints:
 
 
 def _rebuilt(
-    edges: Noded, street: Ints, is_divided: Mask, folded: Mask, aadt: Floats, onto: Ints
+    edges: Noded, traffic: Traffic, is_divided: Mask, folded: Mask, aadt: Floats, onto: Ints
 ) -> Undivided:
     start, end = onto[edges.start], onto[edges.end]
-    length = shapely.length(edges.line)
+    length = np.asarray(shapely.length(edges.line), dtype=np.float64)
     is_stub = ~folded & (start == end) & (edges.start != edges.end) & (length <= 2 * _STUB_M)
-    is_stub |= ~folded & _spurs(start, end, folded | is_stub, np.asarray(length), onto)
+    is_stub |= ~folded & _spurs(start, end, folded | is_stub, length, onto)
+    lines = led_on(edges.line, edges.node[start], edges.node[end])
+    moved = Noded(edges.node, start, end, lines, edges.clean)
+    # Where carriageways part and join they run too wide of each other to be side by side.
+    is_landing = np.zeros(len(onto), dtype=np.bool_)
+    is_landing[onto[onto != np.arange(len(onto))]] = True
+    may = ~folded & ~is_stub & (traffic.street >= 0) & (is_landing[start] | is_landing[end])
+    first, second = second_legs(moved, may, traffic.travel, traffic.street)
+    is_divided, folded = is_divided.copy(), folded.copy()
+    is_divided[first], folded[second] = True, True
+    is_first = np.zeros(len(start), dtype=np.bool_)
+    is_first[first] = True
+    aadt = _both_aadt(aadt, first, second, is_first)
     stays = ~folded & ~is_stub
-    lines = led_on(edges.line[stays], edges.node[start[stays]], edges.node[end[stays]])
     return Undivided(
-        edges=Noded(edges.node, start[stays], end[stays], lines, edges.clean[stays]),
-        street=street[stays],
+        edges=moved.where(stays),
+        street=traffic.street[stays],
         is_divided=is_divided[stays],
         aadt=aadt[stays],
         onto=onto,
         stubs=Folded(edges.line[is_stub], edges.clean[is_stub], start[is_stub]),
-        second=Folded(edges.line[folded], edges.clean[folded], street[folded]),
+        second=Folded(edges.line[folded], edges.clean[folded], traffic.street[folded]),
     )
 
 

@@ -53,7 +53,10 @@ def untold_rings(line: Objects, name: Objects, road_class: Objects, is_oneway: M
     is_ring &= np.array([value is None for value in name], dtype=np.bool_)
     is_ring &= ~np.isin(road_class.astype(str), _NOT_ROADS)
     found = np.flatnonzero(is_ring)
-    area = shapely.area(shapely.polygons(line[found])) if len(found) else np.zeros(0)
+    if not len(found):
+        return np.asarray(is_ring, dtype=np.bool_)
+    corners, index = shapely.get_coordinates(line[found], return_index=True)
+    area = shapely.area(shapely.polygons(shapely.linearrings(corners, indices=index)))
     across = 2 * shapely.minimum_bounding_radius(line[found])
     roundness = 4 * np.pi * area / shapely.length(line[found]) ** 2
     is_ring[found] = (across <= _UNTOLD_ACROSS_M) & (roundness >= _UNTOLD_ROUNDNESS)
@@ -91,7 +94,9 @@ def contracted_roundabouts(
     size = across[ring] if len(across) else np.zeros(len(start))
     is_inside &= is_ring | (shapely.length(edges.line) <= 1.5 * size)
     moved = Noded(node, start, end, led_on(edges.line, node[start], node[end]), edges.clean)
-    is_leg = _second_legs(moved, n_nodes, ~is_inside, travel, street)
+    at_middle = ~is_inside & (np.maximum(start, end) >= n_nodes)
+    is_leg = np.zeros(len(start), dtype=np.bool_)
+    is_leg[second_legs(moved, at_middle, travel, street)[1]] = True
     gone = np.flatnonzero(is_inside | is_leg)
     centre = np.where(start[gone] >= n_nodes, start[gone], end[gone])
     folded = Folded(edges.line[gone], edges.clean[gone], centre)
@@ -124,18 +129,26 @@ def _rings(edges: Noded, is_ring: Mask) -> tuple[Ints, Floats, Floats]:
     return group, middle[fits], across[fits]
 
 
-def _second_legs(edges: Noded, first_middle: int, stays: Mask, travel: Ints, street: Ints) -> Mask:
-    """Return the longer one of every two one-way legs between a place and the middle of a roundabout."""
+def second_legs(edges: Noded, may: Mask, travel: Ints, street: Ints) -> tuple[Ints, Ints]:
+    """Return pairs of one-way edges that run opposite ways between the same two nodes, the shorter one first.
+
+    Parameters
+    ----------
+    edges : Noded
+    may : array of bool, shape (n_edges,)
+        Edges that may be one of a pair; long ones never are.
+    travel, street : array of int, shape (n_edges,)
+        Both edges of a pair have one street, or none.
+    """
     length = shapely.length(edges.line)
     low, high = np.minimum(edges.start, edges.end), np.maximum(edges.start, edges.end)
-    is_leg = stays & (high >= first_middle) & (low != high) & (travel != 0) & (length <= _LEG_M)
-    leg = np.flatnonzero(is_leg)
-    inward = np.where(edges.end[leg] == high[leg], travel[leg], -travel[leg])
+    leg = np.flatnonzero(may & (low != high) & (travel != 0) & (length <= _LEG_M))
+    onward = np.where(edges.end[leg] == high[leg], travel[leg], -travel[leg])
     order = np.lexsort((leg, length[leg], street[leg], high[leg], low[leg]))
-    leg, inward = leg[order], inward[order]
+    leg, onward = leg[order], onward[order]
     one, other = leg[:-1], leg[1:]
     is_pair = (low[one] == low[other]) & (high[one] == high[other]) & (street[one] == street[other])
-    is_pair &= inward[:-1] != inward[1:]
-    second = np.zeros(len(length), dtype=np.bool_)
-    second[other[is_pair]] = True
-    return second
+    is_pair &= onward[:-1] != onward[1:]
+    # The second of one pair is not the first of the next.
+    is_pair[1:] &= ~is_pair[:-1]
+    return one[is_pair], other[is_pair]
