@@ -1,7 +1,7 @@
 """Which stretches are the corridors: those that stand out by chance's measure, or the largest excess."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.corridor_windows import Score
 from models.empirical_bayes import empirical_bayes, window_sums
 from models.errors import ModelError
 from models.severity import CODES, WeightTable, pooled_ka, severity_counts, weights
-from models.spf import Spf, fitted_spf
+from models.spf import FEWEST_FOR_CLASSES, Spf, fitted_spf
 from service.analyses.findings import Progress, replicates_told
 from service.corridors.streets import Streets
 from service.parameters import CorridorsInputs
@@ -168,22 +168,7 @@ def chosen(
     progress: Progress,
 ) -> Chosen:
     """Return the corridors. `location` is lixel and place of every crash that counts."""
-    lixels = streets.lixels
-    progress(f"scanning {len(lixels.route):,} pieces of road")
-    scan = corridor_scan(
-        exposure.y,
-        exposure.mu,
-        lixels.route,
-        lixels.length_m,
-        location=location,
-        min_length_m=inputs.min_length_m,
-        max_length_m=inputs.max_length_m,
-        null_model=inputs.null_model,
-        alpha=inputs.alpha,
-        simulations=inputs.simulations,
-        rng=np.random.default_rng(inputs.seed),
-        progress=replicates_told(progress, "scanning simulated networks", inputs.simulations),
-    )
+    scan = _scanned(streets, exposure, location, inputs, progress)
     if inputs.select == "excess":
         progress("choosing the stretches with the largest excess")
         return _by_excess(streets, exposure, scan, inputs)
@@ -199,6 +184,40 @@ def chosen(
         scan,
         {"select": "scan"},
     )
+
+
+def _scanned(
+    streets: Streets,
+    exposure: Exposure,
+    location: tuple[Ints, Ints],
+    inputs: CorridorsInputs,
+    progress: Progress,
+) -> CorridorScan:
+    """Return the scan; an empty one with its reason where too few crashes tell how risks differ anyway."""
+    lixels, total = streets.lixels, int(exposure.y.sum())
+    progress(f"scanning {len(lixels.route):,} pieces of road")
+    is_enough = total >= FEWEST_FOR_CLASSES
+    scan = corridor_scan(
+        exposure.y if is_enough else np.zeros_like(exposure.y),
+        exposure.mu,
+        lixels.route,
+        lixels.length_m,
+        location=location if is_enough else None,
+        min_length_m=inputs.min_length_m,
+        max_length_m=inputs.max_length_m,
+        null_model=inputs.null_model,
+        alpha=inputs.alpha,
+        simulations=inputs.simulations,
+        rng=np.random.default_rng(inputs.seed),
+        progress=replicates_told(progress, "scanning simulated networks", inputs.simulations),
+    )
+    if is_enough or not total:
+        return scan
+    reason = (
+        f"{total} crashes are too few to tell how much the risks of ordinary streets differ; at least"
+        f" {FEWEST_FOR_CLASSES} are needed"
+    )
+    return replace(scan, reason=reason, diagnostics={**scan.diagnostics, "incidents": total})
 
 
 def _by_excess(streets: Streets, exposure: Exposure, scan: CorridorScan, inputs: CorridorsInputs) -> Chosen:

@@ -23,6 +23,11 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
+_ORDER = (
+    *("name", "class", "from_street", "to_street", "length_m", "incidents", *"kabcou", "ksi", "epdo"),
+    *("epdo_table", "expected", "expected_eb", "excess", "relative_risk", "rr_low", "rr_high", "llr", "p"),
+    *("p_source", "ksi_share", "length_share", "locations", "stability", "exposure", "null_model"),
+)
 # A corridor that ends within a block is told by the crossing this near.
 _NEAR_M = 200.0
 # Ids hold on to about a metre.
@@ -47,7 +52,7 @@ def corridor_finding(
     told = _streets(streets, route, start, end) | _counts(exposure, severity, first, last)
     told |= _tested(exposure, found, kept, first, last, place) | _shares(severity, streets, told)
     told |= {"exposure": [exposure.exposure] * len(kept), "null_model": [inputs.null_model] * len(kept)}
-    columns = {"rank": np.arange(1, len(kept) + 1), **told}
+    columns = {"rank": np.arange(1, len(kept) + 1)} | {name: told[name] for name in _ORDER}
     columns["words"] = _words(columns, inputs)
     return Finding("", "corridors", line_ids(lines, columns["name"]), lines, columns)
 
