@@ -31,6 +31,8 @@ _DIRECTIONS = {
     for word in words.split()
 }
 
+_FOREIGN_DIRECTIONS = _DIRECTIONS | {"o": "west"}
+
 # Kinds that follow the name. Those of the second table mean something else elsewhere (Saint, Doctor).
 _PLAIN_KINDS = {
     spelling: kind
@@ -134,6 +136,8 @@ _FIRST_WORD_KINDS = {
     "route": "route",
     "rte": "route",
 }
+_FOREIGN_FIRST = frozenset(_FIRST_KINDS.values()) - frozenset(_LAST_KINDS)
+_ANY_FIRST = frozenset(_FIRST_KINDS.values()) | frozenset(_FIRST_WORD_KINDS.values())
 # Abbreviated before a name of these tongues, spelled out in maps.
 _TITLES = {
     "dr": "doutor",
@@ -179,9 +183,16 @@ _INTRODUCED = re.compile(r"^\s*(?:the\s+)?(?:intersection|corner|junction)\s+of\
 _BLOCK = re.compile(r"\b(?:block|blk|hundred block)\b\.?(?:\s+of\b)?")
 _HOUSE = re.compile(r"^\s*(?:no\.?\s+)?(?:\d+[a-z]?|\d*x{2,})(?:\s*-\s*\d+[a-z]?)?(?:\s+\d/\d)?\s+(?=\S)")
 _AWAY = re.compile(r"\s+\d+(?:\.\d+)?\s*(?:ft|feet|foot|mi|miles?|m|km|met(?:er|re)s?)\.?\s*$")
+_CALLE = re.compile(r"^\s*c/\s*")
+_INITIALS = re.compile(r"\b([a-z])\.(?=[a-z]\b)")  # N.E. is NE
+_APOSTROPHE = re.compile(r"(?<=\w)['’`](?=\w)")  # O'Neil is ONeil
+_NO_WORD = re.compile(r"[\W_]+")
+_FIGURES = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_BRACKETS = re.compile(r"\([^)]*\)")
 _ONLY_NUMBER = re.compile(r"^\s*\d+[a-z]?\s*$")
 
 
+@lru_cache(maxsize=65_536)
 def normalised_street(name: str | None) -> str | None:
     """Return one spelling of a street's name, None where there is none.
 
@@ -229,13 +240,12 @@ def normalised_streets(names: Sequence[object] | Objects) -> Objects:
     >>> normalised_streets(["Elm Rd", None, "ELM ROAD"]).tolist()
     ['elm road', None, 'elm road']
     """
-    known: dict[object, str | None] = {}
-    result = np.empty(len(names), dtype=object)
-    for i, name in enumerate(names):
-        key = name if isinstance(name, str) else None
-        if key not in known:
-            known[key] = normalised_street(key)
-        result[i] = known[key]
+    listed = list(names)
+    known = {
+        name: normalised_street(name) if isinstance(name, str) else None for name in dict.fromkeys(listed)
+    }
+    result = np.empty(len(listed), dtype=object)
+    result[:] = [known[name] for name in listed]
     return result
 
 
@@ -285,12 +295,11 @@ def street_parts(name: str) -> tuple[str, str]:
     """
     words = name.split()
     last = _last_kind_at(words)
-    first_kinds = set(_FIRST_KINDS.values()) | set(_FIRST_WORD_KINDS.values())
-    if len(words) > 1 and words[0] in _FIRST_KINDS.values() and words[0] not in _LAST_KINDS:
+    if len(words) > 1 and words[0] in _FOREIGN_FIRST:
         return words[0], " ".join(words[1:])
     if last is not None:
         return words[last], " ".join(words[:last] + words[last + 1 :])
-    if len(words) > 1 and words[0] in first_kinds:
+    if len(words) > 1 and words[0] in _ANY_FIRST:
         return words[0], " ".join(words[1:])
     return "", name
 
@@ -348,16 +357,18 @@ def street_matches(reported: Iterable[object], names: Iterable[object]) -> Mask:
 
 def _plain(text: str) -> str:
     """Return lower case without accents."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in folded if not unicodedata.combining(letter))
 
 
 def _words(name: str) -> list[str]:
     plain = _plain(name)
-    plain = re.sub(r"^\s*c/\s*", "calle ", plain)
-    plain = re.sub(r"\b([a-z])\.(?=[a-z]\b)", r"\1", plain)  # N.E. is NE
-    plain = re.sub(r"(?<=\w)['’`](?=\w)", "", plain)  # O'Neil is ONeil
-    words = re.sub(r"[\W_]+", " ", plain).split()
+    plain = _CALLE.sub("calle ", plain)
+    plain = _INITIALS.sub(r"\1", plain)
+    plain = _APOSTROPHE.sub("", plain)
+    words = _NO_WORD.sub(" ", plain).split()
     if not words or " ".join(words) in _NO_NAMES:
         return []
     return _spelled(_numbered(words))
@@ -374,7 +385,7 @@ def _numbered(words: list[str]) -> list[str]:
                 result.pop()
                 unit += tens
             result.append(_ordinal(unit))
-        elif match := re.fullmatch(r"(\d+)(?:st|nd|rd|th)", word):
+        elif match := _FIGURES.fullmatch(word):
             result.append(_ordinal(int(match[1])))
         else:
             result.append(word)
@@ -396,8 +407,8 @@ def _spelled(words: list[str]) -> list[str]:
     if is_foreign:
         words[0] = _FIRST_KINDS[words[0]]
         core.discard(0)
-        if n > 2 and words[-1] in _DIRECTIONS | {"o": "west"}:
-            words[-1] = (_DIRECTIONS | {"o": "west"})[words[-1]]
+        if n > 2 and words[-1] in _FOREIGN_DIRECTIONS:
+            words[-1] = _FOREIGN_DIRECTIONS[words[-1]]
             core.discard(n - 1)
         return [_TITLES.get(w, _saint(w)) if i in core and i < n - 1 else w for i, w in enumerate(words)]
     if last is not None:
@@ -433,7 +444,7 @@ def _last_kind_at(words: list[str]) -> int | None:
 
 def _before_comma(text: str) -> str:
     """Leave out what follows the street (house number, city); a number alone does not stand for it."""
-    pieces = [piece for piece in re.sub(r"\([^)]*\)", " ", text).split(",") if piece.strip()]
+    pieces = [piece for piece in _BRACKETS.sub(" ", text).split(",") if piece.strip()]
     if len(pieces) > 1 and _ONLY_NUMBER.match(pieces[0]):
         return pieces[1]
     return pieces[0] if pieces else ""

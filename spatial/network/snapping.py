@@ -226,12 +226,12 @@ def _choose(parts: StraightParts, point: Ints, near: _Near, reported: Ints | Non
 
 def _pool(parts: StraightParts, part: Ints, reported: Ints, group: Ints, begins: Ints) -> Mask:
     """Return the candidates that stay after rule 1."""
-    stem, kind = parts.stem[part], parts.kind[part]
-    asked = reported[:, group]
+    stem = parts.stem[part]
     level = np.zeros(len(part), dtype=np.int8)
     for row, value in ((2, 1), (0, 2)):
-        fits = (stem == asked[row]) & ((kind == asked[row + 1]) | (kind == 0) | (asked[row + 1] == 0))
-        level[fits] = value
+        fits = np.flatnonzero(stem == reported[row][group])
+        kind, asked = parts.kind[part[fits]], reported[row + 1][group[fits]]
+        level[fits[(kind == asked) | (kind == 0) | (asked == 0)]] = value
     return np.asarray(level == np.maximum.reduceat(level, begins)[group])
 
 

@@ -96,16 +96,14 @@ class Streets:
 
         Of the readings of a street the fullest one that a street of the network bears is taken.
         """
-        known: dict[str, int] = {}
-        row = np.empty(len(streets), dtype=np.int64)
-        for i, text in enumerate(streets.tolist()):
-            row[i] = known.setdefault(text, len(known)) if isinstance(text, str) else -1
-        table = np.full((len(known) + 1, 4), _NO_STREET, dtype=np.int64)  # the last row: nothing reported
-        for text, i in known.items():
-            codes = [self._first_known(readings) for readings in reported_streets(text)]
-            for place, code in zip((0, 2), codes, strict=False):
-                table[i, place : place + 2] = code
-        return np.ascontiguousarray(table[row].T)
+        texts = streets.tolist()
+        number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        table = np.full((4, len(number)), _NO_STREET, dtype=np.int64)
+        for text, i in number.items():
+            readings = reported_streets(text) if isinstance(text, str) else ()
+            for row, one in zip((0, 2), readings, strict=False):
+                table[row : row + 2, i] = self._first_known(one)
+        return table[:, np.fromiter(map(number.__getitem__, texts), dtype=np.int64, count=len(texts))]
 
     def _first_known(self, readings: tuple[str, ...]) -> tuple[int, int]:
         for reading in readings:

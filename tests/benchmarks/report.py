@@ -15,10 +15,13 @@ PARTS = {
     "bench_emerging": "Emerging hotspots and local Moran",
     "bench_refresh": "A published emerging analysis, one week later",
     "bench_scan": "Scan and near repeats",
+    "bench_corridors": "Corridor scan",
+    "bench_network": "Roads to network, routes and lixels",
     "bench_items": "Items over HTTP",
     "bench_interpolate": "Polygons to cells",
     "bench_cells": "The joined cells table",
     "bench_priority": "Priority",
+    "bench_snapping": "Points to streets",
 }
 PACKAGES = ("duckdb", "ibis-framework", "numpy", "scipy", "esda", "libpysal", "tobler", "fastapi", "uvicorn")
 
