@@ -226,11 +226,14 @@ ROAD_CLASS = """
     streetclass streetcl strclass rdclass roadtype rdtype routeclass roadfunction roadcategory roadcat
     roadlevel hierarchy streethierarchy clsrte classe classeroute classevoie categorievoie fonction nature
     typevoie klasse strassenklasse strassenart hierarquia classeviaria clasviaria tipovia clasevia
-    jerarquia clase categoria categorie category type kind fcc cfcc formofway fow majorroad rttyp
-    routetype
+    jerarquia clase categoria categorie category type kind fcc cfcc formofway fow artdescript
+    arterialclass arterialclassification artclass arterial majorroad rttyp routetype
 """.split()
 
-#: Names under which numbers are functional systems of the Federal Highway Administration, even few of them.
+#: Names under which numbers 1 to 7 are functional systems, and those under which even few of them are.
+ROAD_FUNCTIONAL_CLASS = """
+    functionalclass functionalclassification functionclass fclass funcclass functclass funccl funcsys
+""".split()
 ROAD_FUNCTIONAL_SYSTEM = """
     fsystem fsys functionalsystem functionalsys fedfuncclass fedfunctionalclass fhwafunctionalclass
     fhwaclass
@@ -241,6 +244,7 @@ ROAD_ONEWAY = """
     traveldirection traveldir directionoftravel trafficdirection trafficdir flowdirection flowdir
     directionality dir direction sens senscir senscirculation sensdecirculation sensunique einbahn
     einbahnstrasse sentido sentidounico maounica maodedirecao streetdirection oneortwoway
+    trafdir facilitytype facilityty
 """.split()
 
 ROAD_LEVEL = "level zlevel layer elevationlevel zlev zlvl gradelevel gradeseparation ebene nivel".split()
@@ -270,7 +274,7 @@ ROAD_NAME = """
     name street streetname streetnam stname strname stnam strnam roadname rdname road label namelsad
     onstreet primaryname primaryna name1 routename routenam rtname commonname logradouro nomelogradouro
     nmlogradouro nome nombre nombrecalle calle via rua nom nomvoie nomrue odonyme rue voie libelle
-    strassenname strassenna strasse bezeichnung title roadnam streetn1 cartoname
+    strassenname strassenna strasse bezeichnung title roadnam roadwayname streetn1 cartoname
 """.split()
 
 ROAD_REF = "ref refs routeref roadnumber roadno strassennummer".split()

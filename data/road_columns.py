@@ -137,6 +137,8 @@ def class_scheme(column: str, counts: Counter[str]) -> str:
     name = plain(column)
     if name == "rttyp":
         return "route type"
+    if name not in (*aliases.ROAD_FUNCTIONAL_CLASS, *aliases.ROAD_FUNCTIONAL_SYSTEM):
+        return ""
     return functional_scheme(counts, is_federal=name in aliases.ROAD_FUNCTIONAL_SYSTEM)
 
 

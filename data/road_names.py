@@ -37,7 +37,7 @@ def name_plan(table: pa.Table, free: Sequence[str]) -> NamePlan:
     whole = _filled(table, ranked(free, aliases.ROAD_WHOLE_NAME))
     if whole:
         return NamePlan((whole[0],), ref)
-    bare = _filled(table, ranked(free, aliases.ROAD_NAME))
+    bare = _with_words(table, _filled(table, ranked(free, aliases.ROAD_NAME)))
     if not bare:
         return NamePlan((), ref)
     parts = {
@@ -86,6 +86,12 @@ def _filled(table: pa.Table, columns: Sequence[str]) -> list[str]:
     }
     most = max(shares.values(), default=0.0)
     return [c for c in columns if shares[c] > 0.1 * most]
+
+
+def _with_words(table: pa.Table, columns: list[str]) -> list[str]:
+    """Return the columns that hold more than numbers, where one does: some exports number their names."""
+    wordy = [c for c in columns if flags_of(pc.match_substring_regex(_text(table[c]), r"\p{L}")).any()]
+    return wordy or columns
 
 
 def _holds(table: pa.Table, column: str, part: str) -> bool:

@@ -23,7 +23,7 @@ _ALONG = frozenset(
     """
     yes y true 1 one 1way oneway onewaystreet oneway1 ft f+ + forward along with digitized positive fromto
     onewayforward onewaywithdigitization fwd oneway:yes sim si oui ja sensunique einbahnstrasse
-    sentidounico
+    sentidounico onewayroadway
     """.split()
 )
 _AGAINST = frozenset(
@@ -35,7 +35,7 @@ _AGAINST = frozenset(
 _BOTH = frozenset(
     """
     no n false 0 2 b both two twoway 2way twowaystreet bidirectional bothways bothdirections tw reversible
-    alternating nao non nein doublesens none undivided zweirichtungen doblesentido maodupla tw2 bi
+    alternating nao non nein doublesens none undivided twowayroadway zweirichtungen doblesentido maodupla
     """.split()
 )
 _FALSE = frozenset("no n false f 0 none nao non nein".split())

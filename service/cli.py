@@ -66,7 +66,8 @@ METHOD_NAMES = (
 @app.command()
 def ingest(
     file: Annotated[
-        Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet; .gz, .zip.")
+        Path,
+        typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile, FlatGeobuf, Parquet, OSM .pbf; .gz, .zip."),
     ],
     layer: Annotated[str, typer.Option(help="Id of the layer.")],
     kind: Annotated[str, typer.Option(help=_KINDS)] = "incidents",

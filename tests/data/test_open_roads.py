@@ -153,6 +153,12 @@ def test_a_name_that_has_its_type_in_it_is_not_given_it_twice(tmp_path: Path) ->
     assert _column(rows, "name") == ["Oak St", "Main Rd"]
 
 
+def test_numbers_of_names_give_way_to_names(tmp_path: Path) -> None:
+    columns = "pre_dir streetname street_nam street_typ"
+    rows = _table(tmp_path, columns, ("W", "1234", "MADISON", "ST"), ("N", "88", "CLARK", "ST"))
+    assert _column(rows, "name") == ["W MADISON ST", "N CLARK ST"]
+
+
 def test_placeholders_are_no_names_and_numbers_stand_in(tmp_path: Path) -> None:
     rows = _table(tmp_path, "name ref", ("Unnamed Road", ""), ("", "SR 9"), ("Ash", "SR 9"), ("n/a", "0"))
     assert _column(rows, "name") == [None, "SR 9", "Ash", None]
@@ -232,6 +238,26 @@ def test_directions_and_levels_of_a_navigation_map(tmp_path: Path) -> None:
     )
     assert _column(rows, "oneway") == [1, -1, 0, 0]
     assert _column(rows, "level") == [0, 1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "directions"),
+    [
+        ("TRAFDIR", [("FT",), ("TF",), ("TW",)], [1, -1, 0]),
+        ("F_SYSTEM FACILITY_TYPE", [("3", "1"), ("3", "2"), ("7", "2")], [1, 0, 0]),
+        ("ONEWAY ARTDESCRIPT", [("Y", "Principal Arterial"), ("N", "Not Designated")], [1, 0]),
+        ("SENS_CIR", [("0",), ("1",), ("-1",)], [0, 1, -1]),
+    ],
+)
+def test_directions_of_known_exports(
+    tmp_path: Path, columns: str, rows: list[tuple[str, ...]], directions: list[int]
+) -> None:
+    assert _column(_table(tmp_path, columns, *rows), "oneway") == directions
+
+
+def test_numbers_of_another_order_stay_numbers(tmp_path: Path) -> None:
+    rows = _table(tmp_path, "CLASSE", ("5",), ("6",), ("0",))
+    assert _column(rows, "class") == ["class 5", "class 6", "class 0"]
 
 
 def test_truth_values_of_a_typed_file_are_directions(tmp_path: Path) -> None:
