@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from data.duckdb_ingest import BOX, Counts, StagedFile
 from data.duckdb_report import stray_times
+from data.duckdb_roads import upgrade_roads
 from data.duckdb_schema import SCHEMA_VERSION, TABLES, row_columns, rows_table_ddl
 from data.errors import (
     AnalysisNotFound,
@@ -51,6 +52,7 @@ class DuckDBStore:
         try:
             self._connection.execute(TABLES)
             self._check_version()
+            upgrade_roads(self._connection)
         except duckdb.Error as err:
             raise StoreUnavailable(f"the store {path} cannot be used: {_one_line(err)}") from err
 
