@@ -83,15 +83,15 @@ def cut_lines(lines: Objects, line: Ints, at: Floats) -> tuple[Objects, Ints, Ma
 
 def led_on(lines: Objects, start: Floats, end: Floats) -> Objects:
     """Return lines led on straight to new starts and ends where these are other places."""
+    if not len(lines):
+        return lines
     coordinates, index = shapely.get_coordinates(lines, return_index=True)
-    n = len(lines)
-    old_start, old_end = (shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1))
+    is_first = np.r_[True, index[1:] != index[:-1]]
+    old_start, old_end = coordinates[is_first], coordinates[np.roll(is_first, -1)]
     before = np.flatnonzero(np.hypot(*(start - old_start).T) > SAME_PLACE_M)
     after = np.flatnonzero(np.hypot(*(end - old_end).T) > SAME_PLACE_M)
     rows = np.concatenate([start[before], coordinates, end[after]])
     number = np.concatenate([before, index, after])
     rank = np.concatenate([np.zeros(len(before)), np.ones(len(index)), np.full(len(after), 2)])
     order = np.lexsort((rank, number))
-    if not n:
-        return lines
     return np.asarray(shapely.linestrings(rows[order], indices=number[order]), dtype=object)

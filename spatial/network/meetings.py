@@ -4,6 +4,7 @@ Straight pieces between vertices are compared with each other, all at once.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -37,8 +38,14 @@ class Pieces:
     at_m: Floats
     length_m: Floats
 
+    def line_ends(self) -> tuple[Floats, Floats]:
+        """Return the starts and the ends of the lines."""
+        is_first = _is_first(self.line)
+        return self.start[is_first], self.end[np.roll(is_first, -1)]
+
+    @cached_property
     def tree(self) -> shapely.STRtree:
-        """Return an index of the pieces."""
+        """An index of the pieces."""
         straight = shapely.linestrings(np.stack([self.start, self.end], axis=1))
         return shapely.STRtree(np.asarray(straight, dtype=object))
 
@@ -85,7 +92,7 @@ def crossings(pieces: Pieces) -> Meetings:
         np.maximum(pieces.start[:, 0], pieces.end[:, 0]),
         np.maximum(pieces.start[:, 1], pieces.end[:, 1]),
     )
-    one, other = pieces.tree().query(boxes)
+    one, other = pieces.tree.query(boxes)
     is_pair = (one < other) & ~((other - one == 1) & (pieces.line[one] == pieces.line[other]))
     one, other = one[is_pair], other[is_pair]
     order = np.lexsort((other, one))
@@ -108,18 +115,18 @@ def turns_back(pieces: Pieces) -> tuple[Ints, Floats]:
     return pieces.line[at], pieces.at_m[at]
 
 
-def ends_on_lines(lines: Objects, pieces: Pieces, level: NDArray[np.int16], tolerance_m: float) -> Meetings:
+def ends_on_lines(pieces: Pieces, level: NDArray[np.int16], tolerance_m: float) -> Meetings:
     """Return where an end of a line lies on another line, or nearly so; `line` is the one that ends.
 
     On another level an end touches only where it shares a vertex. A line meets itself where its way back is
     longer than three times the tolerance.
     """
-    points = np.concatenate([shapely.get_point(lines, 0), shapely.get_point(lines, -1)])
-    n = len(lines)
-    total = shapely.length(lines)
-    end, piece = pieces.tree().query(points, predicate="dwithin", distance=tolerance_m)
+    places = np.concatenate(pieces.line_ends())
+    n = len(places) // 2
+    total = np.bincount(pieces.line, pieces.length_m, n)
+    end, piece = pieces.tree.query(shapely.points(places), predicate="dwithin", distance=tolerance_m)
     line, at = end % n, np.where(end < n, 0.0, total[end % n])
-    share, distance = _nearest(pieces, piece, shapely.get_coordinates(points)[end])
+    share, distance = _nearest(pieces, piece, places[end])
     other, other_at = pieces.line[piece], pieces.at_m[piece] + share * pieces.length_m[piece]
     from_vertex = np.minimum(share, 1 - share) * pieces.length_m[piece]
     shares_vertex = (from_vertex <= SAME_PLACE_M) & (distance <= SAME_PLACE_M)

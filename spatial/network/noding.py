@@ -87,8 +87,8 @@ def noded(clean: CleanLines, is_named: Mask, tolerance_m: float) -> tuple[Noded,
     crossed = crossings(pieces)
     is_level = np.asarray(level[crossed.line] == level[crossed.other], dtype=np.bool_)
     level_crossed = crossed.where(is_level)
-    touched = ends_on_lines(lines, pieces, level, tolerance_m)
-    spots, cut = _spots(lines, pieces, total, (touched, level_crossed), tolerance_m)
+    touched = ends_on_lines(pieces, level, tolerance_m)
+    spots, cut = _spots(pieces, total, (touched, level_crossed), tolerance_m)
     n_touched, is_inner = len(touched.line), _is_inner(crossed, total, tolerance_m)
     node, node_xy, n_joined = _nodes(spots, total, tolerance_m)
     cut_edges = _cut(pieces, spots, node, node_xy, tolerance_m)
@@ -110,13 +110,13 @@ def _no_edges() -> Noded:
 
 
 def _spots(
-    lines: Objects, pieces: Pieces, total: Floats, meetings: tuple[Meetings, ...], tolerance_m: float
+    pieces: Pieces, total: Floats, meetings: tuple[Meetings, ...], tolerance_m: float
 ) -> tuple[_Spots, Mask]:
     """Return the spots of all meetings and, for both sides of each, whether it cuts the line there.
 
     A meeting as near as the tolerance to the end of a line is at that end.
     """
-    n = len(lines)
+    n = len(total)
     line = np.concatenate([part for m in meetings for part in (m.line, m.other)])
     at = np.concatenate([part for m in meetings for part in (m.at_m, m.other_at_m)])
     to_end = total[line] - at
@@ -124,13 +124,7 @@ def _spots(
     cut_line, cut_at, number = _merged(line[is_cut], at[is_cut])
     spot = np.where(at <= to_end, line, line + n)
     spot[is_cut] = 2 * n + number
-    xy = np.concatenate(
-        [
-            shapely.get_coordinates(shapely.get_point(lines, 0)),
-            shapely.get_coordinates(shapely.get_point(lines, -1)),
-            places_on(pieces, cut_line, cut_at),
-        ]
-    )
+    xy = np.concatenate([*pieces.line_ends(), places_on(pieces, cut_line, cut_at)])
     pairs, sides, begin = [], [], 0
     for m in meetings:
         middle, stop = begin + len(m.line), begin + 2 * len(m.line)

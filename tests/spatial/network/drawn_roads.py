@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import shapely
 
 from spatial.network.parts import Floats, Network, RoadLines
 
-Corners = Sequence[Sequence[float]]
-
 
 def roads_along(
-    lines: Sequence[Corners | shapely.LineString],
+    lines: Sequence[Any],
     *,
     name: Sequence[str | None] | None = None,
     road_class: Sequence[str] | None = None,
@@ -21,7 +20,7 @@ def roads_along(
     is_roundabout: Sequence[bool] | None = None,
     aadt: Sequence[float] | None = None,
 ) -> RoadLines:
-    """Return roads of one kind unless told otherwise."""
+    """Return roads of one kind unless told otherwise; lines are given as corners or as lines."""
     n = len(lines)
     line = np.empty(n, dtype=object)
     line[:] = [

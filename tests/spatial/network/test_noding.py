@@ -50,8 +50,7 @@ def lattice_roads(seed: int) -> RoadLines:
 def bends_near_lines(roads: RoadLines) -> bool:
     """Return whether a vertex lies within a metre of a straight piece that it is no end of."""
     pieces = straight_pieces(roads.line)
-    tree = pieces.tree()
-    point, piece = tree.query(shapely.points(pieces.start), predicate="dwithin", distance=1.0)
+    point, piece = pieces.tree.query(shapely.points(pieces.start), predicate="dwithin", distance=1.0)
     is_own = (point == piece) | ((point == piece + 1) & (pieces.line[point] == pieces.line[piece]))
     return bool((~is_own & (pieces.at_m[point] > 0)).any())
 
@@ -100,6 +99,8 @@ def test_lines_cut_at_their_vertices_are_the_same_network(seed: int) -> None:
     # What ends near a line meets it, what bends there does not: such vertices are no fair places to cut.
     assume(not bends_near_lines(roads))
     whole, cut = network_of(roads), network_of(split(roads, np.random.default_rng(seed)))
+    # A loop as narrow as the tolerance is one street back and forth once it is cut at its tip.
+    assume(whole.length_m[whole.start == whole.end].min(initial=np.inf) > 50)
     assert cut.length_m.sum() == pytest.approx(whole.length_m.sum(), abs=1e-6)
     assert junctions(cut) == pytest.approx(junctions(whole), abs=1e-6)
 
