@@ -14,6 +14,7 @@ have equal answers and no order of rows plays a part:
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ TIE_M = 1.5
 # The distance of points without a road within the tolerance is looked for so many times farther.
 _SEARCH = 10.0
 _PAIRS_AT_ONCE = 200_000
+_THREADS = 2
 
 
 def snapped(
@@ -130,7 +132,8 @@ def _find(
     placed = placed[near_network]
     box = px[placed].min(), py[placed].min(), px[placed].max(), py[placed].max()
     grid = grid_of(parts, box, tolerance_m)
-    for point, first, n in _by_cell(grid, px, py, placed):
+
+    def chunk(point: Ints, first: Ints, n: Ints) -> None:
         pair = np.repeat(np.arange(len(point)), n)
         part = grid.part[np.arange(len(pair)) + np.repeat(first - (np.cumsum(n) - n), n)]
         away, t = _away(parts, np.repeat(px[point], n), np.repeat(py[point], n), part)
@@ -138,6 +141,11 @@ def _find(
         if len(kept):
             near = _Near(pair[kept], part[kept], np.sqrt(away[kept]), t[kept])
             _choose(parts, point, near, reported, found)
+
+    # Chunks write rows of their own; NumPy works outside the interpreter's lock.
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for done in [threads.submit(chunk, *work) for work in _by_cell(grid, px, py, placed)]:
+            done.result()
 
 
 def _near(parts: StraightParts, x: Floats, y: Floats, reach_m: float) -> Mask:
