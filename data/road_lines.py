@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from data.raw_rows import as_text
 from data.row_shapes import CODES as SHAPE_CODES
 from data.row_shapes import REASONS as SHAPE_REASONS
 from data.row_shapes import Flags, Shapes, judged_shapes
@@ -46,19 +47,13 @@ def judged_lines(shapes: Shapes, missing: Flags, has_one_vertex: Flags, crs: str
     return JudgedLines(found.shapes, reasons, counts)
 
 
-def have_one_vertex(
-    geometry: pa.Array | pa.ChunkedArray | None, texts: pa.ChunkedArray | None, n: int
-) -> Flags:
+def have_one_vertex(written: pa.Array | pa.ChunkedArray) -> Flags:
     """Return which geometries (WKB, or text) are lines of one vertex, which no library opens."""
-    result = np.zeros(n, np.bool_)
-    if geometry is not None:
-        for place, wkb in enumerate(geometry.to_pylist()):
-            result[place] = wkb is not None and _is_one_vertex(wkb)
-    elif texts is not None:
-        pattern = r"(?i)^\s*(srid=\d+;)?\s*linestring\s*(z|m|zm)?\s*\([^,()]*\)\s*$"
-        match = pc.match_substring_regex(texts, pattern).fill_null(False)
-        result = np.array(match.to_numpy(), dtype=np.bool_)
-    return result
+    if pa.types.is_binary(written.type):
+        return np.array([wkb is not None and _is_one_vertex(wkb) for wkb in written.to_pylist()], np.bool_)
+    pattern = r"(?i)^\s*(srid=\d+;)?\s*linestring\s*(z|m|zm)?\s*\([^,()]*\)\s*$"
+    match = pc.match_substring_regex(as_text(written), pattern).fill_null(False)
+    return np.array(match.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _is_one_vertex(wkb: bytes) -> bool:

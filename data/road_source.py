@@ -89,9 +89,13 @@ class RoadSource:
     def _clean(self, chunk: RawChunk) -> CleanBatch:
         self._seen.look_at(chunk.table)
         place = self._plan.place
-        texts = as_text(chunk.table[place.geometry]) if place.geometry else None
-        one_vertex = have_one_vertex(None if texts is not None else chunk.geometry, texts, len(chunk.rows))
-        found = judged_lines(*read_shapes(chunk, place), one_vertex, place.crs)
+        shapes, missing = read_shapes(chunk, place)
+        unread = np.flatnonzero(shapely.is_missing(shapes) & ~missing)
+        one_vertex = np.zeros(len(shapes), np.bool_)
+        written = chunk.table[place.geometry] if place.geometry else chunk.geometry
+        if len(unread) and written is not None:
+            one_vertex[unread] = have_one_vertex(written.take(pa.array(unread)))
+        found = judged_lines(shapes, missing, one_vertex, place.crs)
         for name, number in found.counts.items():
             self._count(name, number)
         good = np.asarray(found.reasons == "", dtype=np.bool_)
