@@ -28,6 +28,7 @@ from spatial.network.straight_parts import Grid, StraightParts, Streets, grid_of
 TIE_M = 1.5
 # The distance of points without a road within the tolerance is looked for so many times farther.
 _SEARCH = 10.0
+_BORDER_M = 1e-6
 _PAIRS_AT_ONCE = 200_000
 _THREADS = 2
 
@@ -279,12 +280,13 @@ def _answer(routes: Routes, lixels: Lixels, found: _Found) -> Snaps:
     point = np.flatnonzero(found.route >= 0)
     route = found.route[point]
     offset = np.clip(found.offset_m[point], 0.0, routes.length_m[route])
-    # Pieces are equal: the share of the route says which one it is, but for the last digit.
+    # Pieces are equal: the share of the route says which one it is, but for the last digits. What lies on a
+    # border, as a junction may, belongs to the next piece, however its line was drawn.
     n = np.bincount(lixels.route, minlength=len(routes.length_m))[route]
     first = np.searchsorted(lixels.route, np.arange(len(routes.length_m)))[route]
     share = np.clip(offset / routes.length_m[route] * n, 0, n - 1).astype(np.int64)
-    share -= (offset < lixels.start_m[first + share]) & (share > 0)
-    share += (offset >= lixels.end_m[first + share]) & (share < n - 1)
+    share -= (offset < lixels.start_m[first + share] - _BORDER_M) & (share > 0)
+    share += (offset >= lixels.end_m[first + share] - _BORDER_M) & (share < n - 1)
     lixel[point] = first + share
     all_offsets = np.full(len(found.part), np.nan)
     all_offsets[point] = offset

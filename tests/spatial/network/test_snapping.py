@@ -270,3 +270,11 @@ def test_classes_stand_in_the_order_of_roads() -> None:
     words = ["motorway", "trunk", "Primary", "secondary", "tertiary", "motorway_link", "residential", "S1400"]
     order = class_order([*words, "service", "footway"])
     assert (np.diff(order) > 0).all()
+
+
+def test_what_lies_on_the_border_of_two_pieces_belongs_to_the_next() -> None:
+    # 240 m in three pieces; a nanometre to either side is the same place.
+    for corners in ([(0, 0), (240, 0)], [(240, 0), (0, 0)]):
+        network = made_network([corners])
+        snaps = snaps_of(network, [80 - 1e-9, 80.0, 80 + 1e-9, 79.99, 0.0, 240.0, 250.0], [0.0] * 7)
+        assert snaps.lixel.tolist() == [1, 1, 1, 0, 0, 2, 2]
