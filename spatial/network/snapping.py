@@ -224,7 +224,7 @@ def _choose(parts: StraightParts, point: Ints, near: _Near, reported: Ints | Non
     best = np.minimum.reduceat(place, begins)
     found.part[point], found.route[point] = part[best], route
     chosen = part[best]
-    found.offset_m[point] = parts.offset_m[chosen] + parts.way[chosen] * t[best] * parts.length_m[chosen]
+    found.offset_m[point] = parts.offset_m[chosen] + t[best] * parts.length_m[chosen]
     found.distance_m[point] = distance[best]
     found.second_m[point] = np.minimum.reduceat(np.where(on_route, np.inf, distance), begins)
     found.is_ambiguous[point] = np.logical_or.reduceat(contends & ~on_route, begins)

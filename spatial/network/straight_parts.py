@@ -29,8 +29,8 @@ class StraightParts:
     edge, route : array of int, shape (n,)
     rank : array of int, shape (n,)
         Of the edge: smaller goes before when nothing else decides. By class, traffic, name, route.
-    offset_m, way : array of float, shape (n,)
-        Where on the route the part begins; 1 or -1 whether it runs with the route. NaN on folded lines.
+    offset_m : array of float, shape (n,)
+        Where on the route the part begins; it runs with the route. NaN on folded lines.
     stem, kind : array of int, shape (n,)
         Numbers of what the road is called, see `Streets`.
     """
@@ -45,7 +45,6 @@ class StraightParts:
     route: Ints
     rank: Ints
     offset_m: Floats
-    way: Floats
     stem: Ints
     kind: Ints
 
@@ -119,6 +118,9 @@ def straight_parts(network: Network, routes: Routes, streets: Streets) -> Straig
     """Return the straight parts of all lines; neither rows nor directions of the file decide their order."""
     n_edges = len(network.line)
     line = np.concatenate([network.line, network.folded_line]).astype(object)
+    # Edges as the route runs them: of two equally near places the one first on the route comes first.
+    turned = routes.edge[routes.is_reversed]
+    line[turned] = shapely.reverse(line[turned])
     edge_of = np.concatenate([np.arange(n_edges), network.folded_edge]).astype(np.int64)
     road_of = np.concatenate([network.road, network.folded_road]).astype(np.int64)
     place = np.empty(n_edges, dtype=np.int64)
@@ -135,8 +137,6 @@ def straight_parts(network: Network, routes: Routes, streets: Streets) -> Straig
     run = np.cumsum(length) - length
     run -= run[np.searchsorted(of_line, of_line)]
     edge, folded = edge_of[order][of_line], is_folded[order][of_line]
-    at, turned = routes.offset_m[place[edge]], routes.is_reversed[place[edge]]
-    offset = np.where(turned, at + network.length_m[edge] - run, at + run)
     return StraightParts(
         x=xy[:-1, 0][is_part],
         y=xy[:-1, 1][is_part],
@@ -147,8 +147,7 @@ def straight_parts(network: Network, routes: Routes, streets: Streets) -> Straig
         edge=edge,
         route=routes.route[place[edge]],
         rank=_ranks(network, routes, place, streets)[edge],
-        offset_m=np.where(folded, np.nan, offset),
-        way=np.where(folded, np.nan, np.where(turned, -1.0, 1.0)),
+        offset_m=np.where(folded, np.nan, routes.offset_m[place[edge]] + run),
         stem=streets.stem[road_of[order][of_line]],
         kind=streets.kind[road_of[order][of_line]],
     )

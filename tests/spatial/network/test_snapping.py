@@ -278,3 +278,11 @@ def test_what_lies_on_the_border_of_two_pieces_belongs_to_the_next() -> None:
         network = made_network([corners])
         snaps = snaps_of(network, [80 - 1e-9, 80.0, 80 + 1e-9, 79.99, 0.0, 240.0, 250.0], [0.0] * 7)
         assert snaps.lixel.tolist() == [1, 1, 1, 0, 0, 2, 2]
+
+
+def test_where_a_route_meets_itself_the_first_passing_counts() -> None:
+    loop, stem = [(0, 0), (0, 100), (-100, 100), (-100, 0), (0, 0)], [(0, 0), (100, 0)]
+    network = [made_network([corners, stem], ["Oak Cir"] * 2) for corners in (loop, loop[::-1])]
+    places = [snaps_of(one, [0.0], [0.0]) for one in network]
+    assert [snaps.offset_m.tolist() for snaps in places] == [places[0].offset_m.tolist()] * 2
+    assert not places[0].is_ambiguous[0]
