@@ -230,6 +230,19 @@ ROAD_CLASS = """
     arterialclass arterialclassification artclass arterial majorroad rttyp routetype
 """.split()
 
+#: Where no whole name fits: words of a column of classes (of which most labels must be known) and of names.
+ROAD_CLASS_WORDS = (
+    "class type func functional category hierarchy classif klasse classe clase typ tipo".split(),
+    "id date surface pavement lane lanes owner ownership jurisdiction speed bike side walk parking".split(),
+)
+ROAD_NAME_WORDS = (
+    "name nm nome nombre nom street road rua calle rue strasse".split(),
+    """
+    id type typ class from to cross district city county town state left right l r side owner date code length
+    number no num direction dir level surface zip user editor editedby source file layer status
+    """.split(),
+)
+
 #: Names under which numbers 1 to 7 are functional systems, and those under which even few of them are.
 ROAD_FUNCTIONAL_CLASS = """
     functionalclass functionalclassification functionclass fclass funcclass functclass funccl funcsys

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data import aliases
-from data.columns import checked_mapping, named, plain, ranked
+from data.columns import checked_mapping, named, plain, ranked, with_words
 from data.errors import MissingField
 from data.numbers import NumberStyle, is_null, number_style, numbers
 from data.plan import empty_columns
@@ -155,7 +155,9 @@ def _class_columns(table: pa.Table, columns: Sequence[str]) -> list[str]:
     One label for all tells nothing; labels as many as the roads are names.
     """
     scored = []
-    for rank, column in enumerate(ranked(columns, aliases.ROAD_CLASS)):
+    by_name = ranked(columns, aliases.ROAD_CLASS)
+    words = with_words([c for c in columns if c not in by_name], *aliases.ROAD_CLASS_WORDS)
+    for rank, column in enumerate([*by_name, *words]):
         counts = distinct_texts(table[column])
         total = sum(counts.values())
         if not total or _are_street_types(counts) or _are_answers(counts):
@@ -165,6 +167,8 @@ def _class_columns(table: pa.Table, columns: Sequence[str]) -> list[str]:
             n for label, n in counts.items() if road_class(label, scheme) is not None or is_no_road(label)
         )
         if known < 0.5 * total and len(counts) > min(_MOST_CLASSES, max(_FEW_CLASSES, total // 4)):
+            continue
+        if column in words and known < _READABLE_SHARE * total:
             continue
         is_known, tells = known >= 0.5 * total, min(len(counts), 2)
         scored.append((-tells, -is_known, -round(total / table.num_rows, 1), rank, column))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data import aliases
-from data.columns import ranked
+from data.columns import ranked, with_words
 from data.numbers import flags_of, is_null
 from data.raw_rows import as_text
 
@@ -37,7 +37,8 @@ def name_plan(table: pa.Table, free: Sequence[str]) -> NamePlan:
     whole = _filled(table, ranked(free, aliases.ROAD_WHOLE_NAME))
     if whole:
         return NamePlan((whole[0],), ref)
-    bare = _with_words(table, _filled(table, ranked(free, aliases.ROAD_NAME)))
+    named = ranked(free, aliases.ROAD_NAME) or with_words(free, *aliases.ROAD_NAME_WORDS)
+    bare = _with_words(table, _filled(table, named))
     if not bare:
         return NamePlan((), ref)
     parts = {

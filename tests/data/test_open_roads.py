@@ -159,6 +159,19 @@ def test_numbers_of_names_give_way_to_names(tmp_path: Path) -> None:
     assert _column(rows, "name") == ["W MADISON ST", "N CLARK ST"]
 
 
+def test_columns_of_no_known_name_are_found_by_words_and_values(tmp_path: Path) -> None:
+    columns = "HWY_TYPE SURFACE_TYPE lg_nome lg_cross_nome_id"
+    path = write_table(
+        tmp_path / "r.csv",
+        columns.split(),
+        ("Freeway", "Asphalt", "Leste", "9"),
+        ("Local", "Dirt", "Augusta", "8"),
+    )
+    rows, _, report = read_layer(path, "roads")
+    assert (report.columns["class"], report.columns["name"]) == ("HWY_TYPE", "lg_nome")
+    assert _column(rows, "class") == ["motorway", "residential"]
+
+
 def test_placeholders_are_no_names_and_numbers_stand_in(tmp_path: Path) -> None:
     rows = _table(tmp_path, "name ref", ("Unnamed Road", ""), ("", "SR 9"), ("Ash", "SR 9"), ("n/a", "0"))
     assert _column(rows, "name") == [None, "SR 9", "Ash", None]
