@@ -540,6 +540,10 @@ class CorridorsInputs(LayerInputs):
     """scan: stretches that stand out against chance, each with a family-wise p; excess: the stretches with
     the largest excess that together make up length_share of the network."""
 
+    excess_over: Literal["network", "kind"] = "network"
+    """What select=excess gathers an excess over; network: what an average street of that length holds, which
+    chooses the stretches that will hold most crashes; kind: what the street's kind and traffic explain."""
+
     length_share: float = Field(default=0.10, gt=0, le=1, allow_inf_nan=False)
     """Share of the analysed network that select=excess chooses."""
 

@@ -77,6 +77,7 @@ METHOD_WORDS: dict[str, dict[str, str]] = {
         "expected": "Corridors, places: what kind and traffic predict. Segments: empirical Bayes.",
         "expected_eb": "Empirical Bayes: prediction and own crashes, each with its weight.",
         "excess": "Empirical Bayes expectation less prediction.",
+        "expected_next": "Crashes to expect in a period as long, the street around taken into account.",
         "observed_over_predicted": "Crashes over prediction.",
         "relative_risk": "Crashes over prediction, against the same on the rest of the network.",
         "llr": "Log-likelihood ratio.",

@@ -12,6 +12,7 @@ from models.corridor_scan import CorridorScan, corridor_scan, family_wise_p
 from models.corridor_windows import Score
 from models.empirical_bayes import empirical_bayes, window_sums
 from models.errors import ModelError
+from models.next_period import expected_next
 from models.severity import CODES, WeightTable, pooled_ka, severity_counts, weights
 from models.spf import FEWEST_FOR_CLASSES, Spf, fitted_spf
 from service.analyses.findings import Progress, replicates_told
@@ -31,8 +32,9 @@ class Exposure:
     """What crashes are predicted and expected per lixel.
 
     `y` are those that the measure counts, `mu` what is predicted (SPF), `expected` the empirical Bayes
-    estimate, `excess` the second less the first; `gain` is what select=excess gathers: the same excess, or
-    that of weighted severities.
+    estimate, `excess` the second less the first. `ahead` is the estimate that also knows the street before
+    and behind a piece. `gain` is what select=excess gathers: `ahead` less what as much of an average street
+    would hold, or `excess`; where severities are weighted the sum of theirs.
     """
 
     y: Ints
@@ -40,6 +42,7 @@ class Exposure:
     expected: Floats
     excess: Floats
     variance: Floats
+    ahead: Floats
     gain: Floats
     k: float
     exposure: str | None
@@ -81,15 +84,43 @@ def exposure_of(
     y = np.bincount(lixel[on & counted], minlength=n).astype(np.int64)
     if not y.any():
         none = np.zeros(n)
-        return Exposure(y, none, none, none, none, none, 0.0, None, {"exposure": None, "k_lixel": None})
+        return Exposure(y, none, none, none, none, none, none, 0.0, None, {"exposure": None, "k_lixel": None})
     spf = _spf(streets, y)
     eb = empirical_bayes(spf.mu, y, spf.k)
-    gain, told = eb.excess, {"exposure": spf.exposure, "k_lixel": spf.k, "spf": spf.coefficients}
-    notes = list(spf.notes)
+    ahead = _ahead(streets, y, spf)
+    gain = eb.excess if inputs.excess_over == "kind" else _beyond_average(streets, ahead)
+    told: dict[str, Any] = {"exposure": spf.exposure, "k_lixel": spf.k, "spf": spf.coefficients}
     if table := weights_of(inputs):
-        gain, weighing = _weighed(streets, lixel, severity, table)
-        told["weights"] = weighing
-    return Exposure(y, spf.mu, eb.expected, eb.excess, eb.variance, gain, spf.k, spf.exposure, told, notes)
+        gain, told["weights"] = _weighed(streets, lixel, severity, table, inputs.excess_over)
+    return Exposure(
+        y=y,
+        mu=spf.mu,
+        expected=eb.expected,
+        excess=eb.excess,
+        variance=eb.variance,
+        ahead=ahead,
+        gain=gain,
+        k=spf.k,
+        exposure=spf.exposure,
+        told=told,
+        notes=list(spf.notes),
+    )
+
+
+def _ahead(streets: Streets, y: Ints, spf: Spf) -> Floats:
+    """Return what to expect of each piece in a period as long as the one seen."""
+    lixels = streets.lixels
+    return expected_next(y, spf.mu, lixels.route, lixels.length_m, k=spf.k).expected
+
+
+def _beyond_average(streets: Streets, ahead: Floats) -> Floats:
+    """Return what to expect of each piece less what as much of an average street holds.
+
+    Under a budget of length, taking that off changes no choice: the stretches are those that will hold most
+    crashes.
+    """
+    length = streets.lixels.length_m
+    return np.asarray(ahead - ahead.sum() * length / length.sum(), dtype=np.float64)
 
 
 def weights_of(inputs: CorridorsInputs) -> WeightTable | None:
@@ -111,7 +142,7 @@ def _spf(streets: Streets, y: Ints) -> Spf:
 
 
 def _weighed(
-    streets: Streets, lixel: Ints, severity: npt.NDArray[np.str_], table: WeightTable
+    streets: Streets, lixel: Ints, severity: npt.NDArray[np.str_], table: WeightTable, over: str
 ) -> tuple[Floats, dict[str, Any]]:
     """Return the excess in weights: that of each severity by itself, times its weight, in a sum.
 
@@ -127,7 +158,10 @@ def _weighed(
         y = counts[:, member].sum(axis=1)
         weight = float(counts[:, member].sum(axis=0) @ table.weights[member] / y.sum())
         spf = _spf(streets, y)
-        gain += weight * empirical_bayes(spf.mu, y, spf.k).excess
+        if over == "kind":
+            gain += weight * empirical_bayes(spf.mu, y, spf.k).excess
+        else:
+            gain += weight * _beyond_average(streets, _ahead(streets, y, spf))
         told.append({"severities": "".join(codes), "crashes": int(y.sum()), "weight": round(weight, 6)})
     return gain, {"table": table.name, "groups": told}
 
@@ -238,6 +272,7 @@ def _by_excess(streets: Streets, exposure: Exposure, scan: CorridorScan, inputs:
     llr, p, source = _tested(exposure, scan, first, last)
     told: Mapping[str, Any] = {
         "select": "excess",
+        "excess_over": inputs.excess_over,
         "budget_m": round(budget_m, 1),
         "chosen_m": round(float(found.length_m[order].sum()), 1),
         "chosen_gain": float(found.gain[order].sum()),

@@ -25,8 +25,19 @@ Objects = npt.NDArray[np.object_]
 
 _ORDER = (
     *("name", "class", "from_street", "to_street", "length_m", "incidents", *"kabcou", "ksi", "epdo"),
-    *("epdo_table", "expected", "expected_eb", "excess", "relative_risk", "rr_low", "rr_high", "llr", "p"),
-    *("p_source", "ksi_share", "length_share", "locations", "stability", "exposure", "null_model"),
+    *("epdo_table", "expected", "expected_eb", "excess", "expected_next", "relative_risk", "rr_low"),
+    *(
+        "rr_high",
+        "llr",
+        "p",
+        "p_source",
+        "ksi_share",
+        "length_share",
+        "locations",
+        "stability",
+        "exposure",
+        "null_model",
+    ),
 )
 # A corridor that ends within a block is told by the crossing this near.
 _NEAR_M = 200.0
@@ -126,6 +137,7 @@ def _counts(exposure: Exposure, severity: Severity, first: Ints, last: Ints) -> 
         "expected": mean.round(6),
         "expected_eb": window_sums(exposure.expected, first, last).round(6),
         "excess": window_sums(exposure.excess, first, last).round(6),
+        "expected_next": window_sums(exposure.ahead, first, last).round(6),
     }
 
 

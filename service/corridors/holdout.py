@@ -19,6 +19,8 @@ CURVE_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 _MEASURES = ("all", "injury", "ksi")
 _SIMULATIONS = 99
+# Shares of the length that differ by less are told once.
+_SAME_SHARE = 1e-3
 _M_PER_MILE = 1609.344
 
 
@@ -75,8 +77,11 @@ def holdout_told(
         "class rate": _class_rate(streets, exposure.y),
         **practice_scores(early, route, length),
         "empirical Bayes": exposure.expected / length,
+        "empirical Bayes along streets": exposure.ahead / length,
     }
-    rows = held_out(scores, counts, length, shares=sorted({*SHARES, *([share] if share > 0 else [])}))
+    is_told = any(abs(share - one) < _SAME_SHARE for one in SHARES)
+    shares = sorted(SHARES if is_told or not share else (*SHARES, share))
+    rows = held_out(scores, counts, length, shares=shares)
     return {
         "train": intervals[0],
         "test": intervals[1],
@@ -103,10 +108,9 @@ def holdout_words(told: dict[str, Any]) -> list[str]:
         return [f"no crash of the test period {told['test']} lies on the network: nothing to check by"]
     if not mine["length_share"]:
         return []
-    by_class = next(
-        row
-        for row in told["rankings"]
-        if row["ranking"] == "class rate" and row["length_share"] == mine["length_share"]
+    by_class = min(
+        (row for row in told["rankings"] if row["ranking"] == "class rate"),
+        key=lambda row: abs(row["length_share"] - mine["length_share"]),
     )
     parts = [f"{mine[name]:.0%} of {words}" for name, words in _WORDS.items() if mine.get(name) is not None]
     return [

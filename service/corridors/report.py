@@ -126,6 +126,13 @@ def _tested(case: Case) -> dict[str, Any]:
     }
 
 
+def _why_no_corridor(case: Case, inputs: CorridorsInputs) -> str:
+    if case.found.is_intersection.any():
+        return "no corridor: what stands out lies at single places (collection .intersections)"
+    best, level = case.found.scan.diagnostics["best_p"], inputs.alpha
+    return f"no corridor: the stretch that stands out most has p = {best:.2g} against a level of {level:g}"
+
+
 def _notes(case: Case, inputs: CorridorsInputs, told: dict[str, Any], n_corridors: int) -> list[str]:
     """Return what a reader must know, in sentences."""
     scan = case.found.scan
@@ -135,16 +142,13 @@ def _notes(case: Case, inputs: CorridorsInputs, told: dict[str, Any], n_corridor
     elif scan.reason is not None:
         notes.append(f"no corridor can be significant: {scan.reason}")
     elif inputs.select == "scan" and not n_corridors:
-        notes.append(
-            f"no corridor: the stretch that stands out most has p = {scan.diagnostics['best_p']:.2g} against"
-            f" a level of {inputs.alpha:g}"
-        )
+        notes.append(_why_no_corridor(case, inputs))
     if scan.reason is None:
         notes += [str(one) for one in scan.diagnostics.get("warnings", [])]
     if inputs.select == "excess" and n_corridors:
         notes.append(
-            "corridors were chosen by their excess; p tells of each how often the best stretch of a network"
-            " without corridors scores as much, and decides nothing here"
+            "corridors were chosen by what they gather; p tells of each how often the best stretch of a"
+            " network without corridors scores as much, and decides nothing here"
         )
     if told["exposure"] in ("class", "length"):
         basis = "class and length" if told["exposure"] == "class" else "length alone"

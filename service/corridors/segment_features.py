@@ -49,6 +49,7 @@ def segment_finding(
         "predicted": exposure.mu.round(6),
         "expected": exposure.expected.round(6),
         "excess": exposure.excess.round(6),
+        "expected_next": exposure.ahead.round(6),
         "observed_over_predicted": ratio.round(6),
         **_screening(streets, exposure, years),
         "density_km": network_density(

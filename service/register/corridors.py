@@ -90,6 +90,7 @@ CORRIDORS = Entry(
         "models/corridor_choice.py",
         "models/spf.py",
         "models/empirical_bayes.py",
+        "models/next_period.py",
         "models/severity.py",
         "spatial/network/build.py",
         "spatial/network/snapping.py",
