@@ -17,7 +17,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 5
+EDITION = 6
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 
@@ -59,6 +59,12 @@ ANALYSES: list[dict[str, Any]] = [
             "k": 2,
             "resolution": 9,
         },
+    },
+    {
+        "id": "safety-corridors",
+        "method": "corridors",
+        "title": "Crashes: safety corridors",
+        "inputs": {**_PLACE, "layer": "crashes"},
     },
     {
         "id": "wastewater-alerts",

@@ -33,6 +33,7 @@ def demo_url(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 TOLD = {
     "emerging": r"incidents here in all periods",
+    "corridors": r"crashes where [\d,.]+ would be expected; p",
     "surveillance": r"Alarm: had nothing changed",
     "gaps": r"of [\d,.]+ locations are unserved",
     "priority": r"What adds up: ",

@@ -1,6 +1,7 @@
 // Which collections make an analysis, and what a loaded one carries.
 
 import type { Collection, Feature, Items } from './api.ts';
+import { streetParts } from './corridors.ts';
 import { emergingPlaces } from './emerging.ts';
 import { forecastCells, forecastPlaces } from './forecast.ts';
 import { gapPlaces } from './gaps.ts';
@@ -56,7 +57,7 @@ export interface Surroundings {
 
 /** What the page can draw. */
 export const METHODS = [
-  'hotspots', 'emerging', 'outliers', 'scan', 'clusters', 'forecast', 'surveillance', 'gaps', 'priority',
+  'hotspots', 'emerging', 'outliers', 'scan', 'clusters', 'forecast', 'corridors', 'surveillance', 'gaps', 'priority',
 ] as const;
 export type Method = (typeof METHODS)[number];
 
@@ -68,6 +69,7 @@ export const BESIDE: Readonly<Record<Method, string | null>> = {
   scan: null,
   clusters: null,
   forecast: null,
+  corridors: '.segments',
   surveillance: null,
   gaps: null,
   priority: null,
@@ -80,7 +82,7 @@ export function drawableAnalyses(collections: Collection[]): Analysis[] {
   const ids = new Set(collections.map((collection) => collection.id));
   return collections.flatMap((collection) => {
     const method = methodOf(collection, ids);
-    const isPart = /\.(cells|areas|series|backtest)$/.test(collection.id) && ids.has(collection.id.replace(/\.[a-z]+$/, ''));
+    const isPart = /\.(cells|areas|series|backtest|segments|intersections|unmatched|ambiguous)$/.test(collection.id) && ids.has(collection.id.replace(/\.[a-z]+$/, ''));
     if (method === null || isPart) return [];
     return [{
       id: collection.id,
@@ -93,7 +95,7 @@ export function drawableAnalyses(collections: Collection[]): Analysis[] {
 
 /** The analysis of an id: its own, or that of a collection beside it which it draws as well. */
 export function analysisOf(id: string | null, analyses: readonly Analysis[]): Analysis | null {
-  const own = id?.replace(/\.(cells|areas)$/, '');
+  const own = id?.replace(/\.(cells|areas|segments)$/, '');
   return analyses.find((one) => one.id === id) ?? analyses.find((one) => one.id === own) ?? null;
 }
 
@@ -116,7 +118,8 @@ export function findingsFrom(method: Method, own: Items, beside: Items): Finding
     warnings: warningsFrom([own.emberline, beside.emberline], context, method),
     timeStamp: own.timeStamp ?? beside.timeStamp,
     origin: originFrom(own.emberline),
-    surroundings: surroundingsFrom(own.emberline),
+    // Pieces of all streets are drawn: the roads that they came from would only lie over them.
+    surroundings: surroundingsFrom(own.emberline).filter(({ kind }) => method !== 'corridors' || kind !== 'roads' || cells.length === 0),
   };
 }
 
@@ -132,6 +135,7 @@ function partsOf(method: Method, own: Feature[], beside: Feature[]): { areas: Fe
       const cells = forecastCells(own);
       return { areas: forecastPlaces(cells), cells };
     }
+    case 'corridors': return streetParts(own, beside);
     case 'surveillance': return sewersheds(own);
     case 'gaps': return { areas: gapPlaces(own), cells: own };
     case 'priority': return { areas: priorityPlaces(own), cells: own };
@@ -187,7 +191,8 @@ export function originFrom(emberline: Properties): [string, string][] {
     if (!['layer', 'output', 'significant'].includes(name)) add(name, value);
   }
   const diagnostics = objectOf(emberline, 'diagnostics');
-  for (const name of ['study_area_source', 'study_area_cells', 'rows_selected', 'rows_without_time', 'outside_study_area']) {
+  for (const name of ['study_area_source', 'study_area_cells', 'rows_selected', 'rows_without_time', 'outside_study_area',
+    'snapped', 'unmatched', 'ambiguous', 'intersections']) {
     add(name.replaceAll('_', ' '), diagnostics[name]);
   }
   add('data version', emberline['data_version']);

@@ -20,6 +20,7 @@ export const GROUP_NAMES: Readonly<Record<Method, Readonly<Record<Group, string>
   scan: { hot: 'Significant', cold: '', none: 'Not significant', untested: 'Not tested' },
   clusters: { hot: 'Clusters', cold: '', none: '', untested: '' },
   forecast: { hot: 'First 5 % of cells', cold: '', none: 'All others', untested: 'No forecast' },
+  corridors: { hot: 'First 5 % of streets', cold: '', none: 'All other streets', untested: 'Not known' },
 };
 
 /** The colour step of what is classed otherwise than by q and side; undefined for all else. */
@@ -176,6 +177,7 @@ export function legendParts(side: string, method: Method = 'hotspots'): LegendPa
     case 'scan': return SCANNED;
     case 'clusters': return DENSE;
     case 'forecast': return FORECAST;
+    case 'corridors': return STREETS;
     default: return evidenceParts(side, method);
   }
 }
@@ -263,6 +265,19 @@ const FORECAST: LegendPart[] = [
       { bin: 1, label: 'the first 20 %', note: '' },
       { bin: 0, label: 'all others', note: 'least expected' },
       { bin: null, label: 'No forecast', note: 'no answer' },
+    ],
+  },
+];
+
+const STREETS: LegendPart[] = [
+  {
+    heading: 'Length of streets by excess per km',
+    rows: [
+      { bin: 3, label: 'the first 1 %', note: 'most excess' },
+      { bin: 2, label: 'the first 5 %', note: '' },
+      { bin: 1, label: 'the first 20 %', note: '' },
+      { bin: 0, label: 'all others', note: 'little or none' },
+      { bin: null, label: 'Not known', note: 'no answer' },
     ],
   },
 ];

@@ -2,14 +2,15 @@
 
 import {
   Map as MapLibre, Marker, NavigationControl, ScaleControl, setWorkerUrl,
-  type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type LayerSpecification, type PaddingOptions,
+  type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type LayerSpecification, type MapGeoJSONFeature,
+  type PaddingOptions,
   type StyleSpecification,
 } from 'maplibre-gl';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import type { Findings, Surroundings } from './analyses.ts';
 import type { Feature } from './api.ts';
-import { boundsOf } from './bounds.ts';
+import { boundsOf, middleOf } from './bounds.ts';
 import { binOf, groupOf, type Palette } from './classes.ts';
 import { element } from './dom.ts';
 import { addGraticule } from './graticule.ts';
@@ -50,6 +51,8 @@ const MOST_BADGES = 30;
 const DRAWN_AT_LATEST_MS = 10_000;
 /** Width of a cell on the screen from which its outline is drawn. */
 const OUTLINED_CELL_PX = 16;
+/** How far from a line a click may be. */
+const LINE_REACH_PX = 4;
 /** As in style.css. */
 const LEGEND_WIDTH = 280;
 const NOTHING: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };
@@ -82,21 +85,21 @@ export async function createMap(container: HTMLElement, palette: Palette, events
 function handle(map: MapLibre): HotspotMap {
   let badges: { marker: Marker; feature: Feature }[] = [];
   const apply = (state: State): void => {
-    for (const layer of ['cells-fill', 'cells-line']) {
+    for (const layer of ['cells-fill', 'cells-line', 'streets']) {
       map.setLayoutProperty(layer, 'visibility', state.showCells ? 'visible' : 'none');
       map.setFilter(layer, shownOnly('group', state));
     }
-    for (const layer of ['areas-fill', 'areas-halo', 'areas-hot', 'areas-cold']) {
+    for (const layer of ['areas-fill', 'areas-halo', 'areas-hot', 'areas-cold', 'corridors-halo', 'corridors']) {
       map.setLayoutProperty(layer, 'visibility', state.showAreas ? 'visible' : 'none');
     }
     map.setFilter('areas-fill', shownOnly('class', state));
     // With the cells away the areas carry the colour.
     map.setPaintProperty('areas-fill', 'fill-opacity', state.showCells ? 0 : 0.45);
-    map.setFilter('areas-halo', shownOnly('class', state));
+    for (const layer of ['areas-halo', 'corridors-halo', 'corridors']) map.setFilter(layer, shownOnly('class', state));
     map.setFilter('areas-hot', both(['==', ['get', 'class'], 'hot'], shownOnly('class', state)));
     map.setFilter('areas-cold', both(['==', ['get', 'class'], 'cold'], shownOnly('class', state)));
-    map.setFilter('selected-area', ['==', ['get', 'id'], state.area ?? '']);
-    map.setFilter('selected-cell', ['==', ['get', 'h3'], state.cell ?? '']);
+    for (const layer of ['selected-area', 'selected-corridor']) map.setFilter(layer, ['==', ['get', 'id'], state.area ?? '']);
+    for (const layer of ['selected-cell', 'selected-street']) map.setFilter(layer, ['==', ['get', 'h3'], state.cell ?? '']);
     for (const { marker, feature } of badges) {
       const hidden = !state.showAreas || state.hidden.some((group) => group === textOf(feature.properties, 'class'));
       marker.getElement().hidden = hidden;
@@ -109,14 +112,18 @@ function handle(map: MapLibre): HotspotMap {
       // Filters first: each change of them would lay out the new cells once more.
       apply(state);
       map.setLayerZoomRange('cells-line', outlineZoom(findings.cells), 24);
-      map.getSource<GeoJSONSource>('cells')?.setData(drawn(findings.cells, cellProperties));
-      map.getSource<GeoJSONSource>('areas')?.setData(drawn(findings.areas, areaProperties));
+      for (const [filled, lines, features, properties] of [
+        ['cells', 'streets', findings.cells, cellProperties], ['areas', 'corridors', findings.areas, areaProperties],
+      ] as const) {
+        map.getSource<GeoJSONSource>(filled)?.setData(drawn(features.filter((one) => !isLine(one)), properties));
+        map.getSource<GeoJSONSource>(lines)?.setData(drawn(features.filter(isLine), properties));
+      }
       for (const { marker } of badges) marker.remove();
       badges = badgesFor(findings).map((badge) => ({ ...badge, marker: badge.marker.addTo(map) }));
       apply(state);
     },
     clear() {
-      for (const source of ['cells', 'areas']) map.getSource<GeoJSONSource>(source)?.setData(NOTHING);
+      for (const source of ['cells', 'areas', 'streets', 'corridors']) map.getSource<GeoJSONSource>(source)?.setData(NOTHING);
       for (const { marker } of badges) marker.remove();
       badges = [];
     },
@@ -162,18 +169,25 @@ function freePadding(map: MapLibre): PaddingOptions {
 }
 
 function listen(map: MapLibre, container: HTMLElement, events: MapEvents): void {
+  const drawnOf = (layers: string[]): string[] => layers.filter((layer) => map.getLayoutProperty(layer, 'visibility') !== 'none');
+  const under = ({ x, y }: { x: number; y: number }): MapGeoJSONFeature[] => [
+    ...map.queryRenderedFeatures([x, y], { layers: drawnOf(['areas-fill', 'cells-fill']) }),
+    // A line need not be hit to the pixel.
+    ...map.queryRenderedFeatures([[x - LINE_REACH_PX, y - LINE_REACH_PX], [x + LINE_REACH_PX, y + LINE_REACH_PX]], {
+      layers: drawnOf(['corridors', 'streets']),
+    }),
+  ];
   const pickAt = (point: { x: number; y: number }): void => {
-    const found = map.queryRenderedFeatures([point.x, point.y], { layers: ['areas-fill', 'cells-fill'] });
-    const idIn = (layer: string, name: string): string | null => {
-      const value: unknown = found.find((feature) => feature.layer.id === layer)?.properties[name];
+    const found = under(point);
+    const idIn = (layers: readonly string[], name: string): string | null => {
+      const value: unknown = found.find((feature) => layers.includes(feature.layer.id))?.properties[name];
       return typeof value === 'string' ? value : null;
     };
-    events.onPick({ area: idIn('areas-fill', 'id'), cell: idIn('cells-fill', 'h3') });
+    events.onPick({ area: idIn(['areas-fill', 'corridors'], 'id'), cell: idIn(['cells-fill', 'streets'], 'h3') });
   };
   map.on('click', (event) => pickAt(event.point));
   map.on('mousemove', (event) => {
-    const over = map.queryRenderedFeatures(event.point, { layers: ['areas-fill', 'cells-fill'] }).length > 0;
-    map.getCanvas().style.cursor = over ? 'pointer' : '';
+    map.getCanvas().style.cursor = under(event.point).length > 0 ? 'pointer' : '';
   });
   map.getCanvas().addEventListener('keydown', (event) => {
     if (event.key === 'Enter') pickAt({ x: container.clientWidth / 2, y: container.clientHeight / 2 });
@@ -216,13 +230,22 @@ function badgesFor(findings: Findings): { marker: Marker; feature: Feature }[] {
   return findings.areas.slice(0, MOST_BADGES).flatMap((area) => {
     const rank = numberOf(area.properties, 'rank');
     const peak = cells.get(area.id.replace(/^[a-z]+-/, ''));
-    const bounds = boundsOf([(peak ?? area).geometry]);
-    if (rank === null || bounds === null) return [];
+    const place = middleOf(area.geometry) ?? centerOf((peak ?? area).geometry);
+    if (rank === null || place === null) return [];
     const badge = element('span', { class: `badge ${textOf(area.properties, 'class') ?? 'hot'}` }, String(rank));
     const holder = element('div', { class: 'on-map', 'aria-hidden': 'true', role: 'presentation' }, badge);
     const marker = new Marker({ element: holder });
-    return [{ marker: marker.setLngLat([(bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2]), feature: area }];
+    return [{ marker: marker.setLngLat(place), feature: area }];
   });
+}
+
+function centerOf(geometry: GeoJSON.Geometry | null): [lng: number, lat: number] | null {
+  const bounds = boundsOf([geometry]);
+  return bounds === null ? null : [(bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2];
+}
+
+function isLine({ geometry }: Feature): boolean {
+  return geometry?.type === 'LineString' || geometry?.type === 'MultiLineString';
 }
 
 function shownOnly(property: string, state: State): ExpressionSpecification {
@@ -231,6 +254,11 @@ function shownOnly(property: string, state: State): ExpressionSpecification {
 
 function both(one: ExpressionSpecification, other: ExpressionSpecification): FilterSpecification {
   return ['all', one, other];
+}
+
+/** Widths of a line where the map shows a region, a city, a quarter. */
+function widths(region: number, city: number, quarter: number): ExpressionSpecification {
+  return ['interpolate', ['linear'], ['zoom'], 9, region, 12, city, 15, quarter];
 }
 
 function styleFor(palette: Palette): StyleSpecification {
@@ -244,6 +272,8 @@ function styleFor(palette: Palette): StyleSpecification {
       grid: source(),
       cells: source('h3'),
       areas: source('id'),
+      streets: source('h3'),
+      corridors: source('id'),
       'context-boundary': source(),
       'context-roads': source(),
     },
@@ -294,6 +324,25 @@ function layersFor(palette: Palette): Exclude<LayerSpecification, { type: 'custo
     {
       id: 'areas-cold', type: 'line', source: 'areas', layout: round,
       paint: { 'line-color': classColour, 'line-width': 2, 'line-dasharray': [1.5, 1.8] },
+    },
+    // A corridor is a dark rim around its streets.
+    {
+      id: 'corridors-halo', type: 'line', source: 'corridors', layout: round,
+      paint: { 'line-color': palette.outline.halo, 'line-width': widths(8, 11, 17) },
+    },
+    { id: 'corridors', type: 'line', source: 'corridors', layout: round, paint: { 'line-color': classColour, 'line-width': widths(5, 8, 13) } },
+    {
+      id: 'streets', type: 'line', source: 'streets',
+      layout: { 'line-cap': 'butt', 'line-join': 'round', 'line-sort-key': ['match', ['get', 'bin'], '3', 3, '2', 2, '1', 1, 0] },
+      paint: { 'line-color': binColour, 'line-width': widths(1.2, 3, 7) },
+    },
+    {
+      id: 'selected-corridor', type: 'line', source: 'corridors', layout: round, filter: ['==', ['get', 'id'], ''],
+      paint: { 'line-color': palette.selection, 'line-width': 2.5, 'line-gap-width': widths(6, 9, 14) },
+    },
+    {
+      id: 'selected-street', type: 'line', source: 'streets', filter: ['==', ['get', 'h3'], ''],
+      paint: { 'line-color': palette.selection, 'line-width': 2.5, 'line-gap-width': widths(1.2, 3, 7) },
     },
     {
       id: 'selected-area', type: 'line', source: 'areas', layout: round, filter: ['==', ['get', 'id'], ''],

@@ -1,6 +1,9 @@
 // How the findings of each method are told: titles, sentences, legend, lists.
 
 import type { Context, Method } from './analyses.ts';
+import {
+  corridorLine, corridorSentences, corridorSummary, corridorTitle, pieceOver, pieceSentences, pieceTitle,
+} from './corridors.ts';
 import { densityLine, densitySentences, densitySummary, densityTitle } from './density.ts';
 import { emergingCellTitle, emergingLine, emergingPlaceSentences, emergingSentences, emergingSummary, emergingTitle } from './emerging.ts';
 import {
@@ -169,6 +172,24 @@ const forecast: Words = {
   threshold: () => 'Colours follow the order of what is expected. How well such forecasts did on past periods stands in the back-test.',
 };
 
+const corridors: Words = {
+  outlines: 'Corridors',
+  fills: 'Streets',
+  counted: ['piece', 'pieces'],
+  listHeading: 'Corridors',
+  listNote: 'Clearest first.',
+  line: corridorLine,
+  title: corridorTitle,
+  area(area, context) {
+    const rank = numberOf(area, 'rank');
+    return { over: rank === null ? 'Corridor' : `Corridor ${rank}`, title: corridorTitle(area), sentences: corridorSentences(area, context) };
+  },
+  cell: (_, cell) => ({ over: pieceOver(cell), title: pieceTitle(cell), sentences: pieceSentences(cell) }),
+  summary: (areas, _, context) => corridorSummary(areas, context),
+  threshold: (context) =>
+    `Corridors are drawn with a dark rim. One is clear at p ≤ ${percent(context.alpha)}: p already allows for all stretches that were looked at. Colours of streets follow the order of their excess and are no test.`,
+};
+
 export const VIEWS: Readonly<Record<Method, Words>> = {
-  hotspots, emerging, outliers, scan, clusters, forecast, surveillance, gaps, priority,
+  hotspots, emerging, outliers, scan, clusters, forecast, corridors, surveillance, gaps, priority,
 };

@@ -17,7 +17,7 @@ const items = (features: Feature[], emberline: object = {}): Items => ({
 test('an analysis is a collection of a method that can be drawn, without the collections beside it', () => {
   const found = drawableAnalyses([
     { id: 'crashes' }, { id: 'crash-hotspots', title: 'Crash hotspots' }, { id: 'crash-hotspots.cells' },
-    { id: 'corridors', method: 'corridors' }, { id: 'orphan.cells' }, { id: 'x' }, { id: 'x.cells' },
+    { id: 'pairs', method: 'near-repeat' }, { id: 'orphan.cells' }, { id: 'x' }, { id: 'x.cells' },
     { id: 'alerts', method: 'surveillance' }, { id: 'alerts.series', method: 'surveillance' },
     { id: 'gaps', method: 'gaps' }, { id: 'gaps.areas', method: 'gaps' }, { id: 'first', method: 'priority' },
   ]);

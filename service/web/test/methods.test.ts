@@ -92,7 +92,7 @@ test('outliers of rates are told by rates, those of counts by counts', () => {
     '9 incidents in this cell, where about 3 would be expected from the population.',
     'Its rate is above the overall rate; that of the 7 cells around it is not above it.',
   ]);
-  assert.match(rated[2] ?? '', /^If the risk were the same everywhere, about 1 in 5,000 such maps/);
+  assert.match(rated[2] ?? '', /^If the risk were the same everywhere, fewer than 1 in 1,000 such maps/);
   assert.match(outlierSentences({ ...cell, expected: null }, CONTEXT).join(' '), /Its count is above the overall mean/);
   const [place] = findingsFrom('outliers', items([square('a', 0, { ...cell, expected: 3 })]), items([])).areas;
   assert.equal(outlierPlaceSentences(place?.properties ?? {})[0], '9 incidents in 1 cell side by side, where about 3 would be expected from the population.');
