@@ -44,9 +44,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Measured:
-    """Median seconds; the most memory of the process, and how much of that was there before the scan."""
+    """Median seconds, and seconds of processors; the most memory, and how much was there before the scan."""
 
     seconds: float
+    cpu_s: float
     peak_mib: float
     before_mib: float
     windows: int
@@ -84,6 +85,7 @@ def markdown() -> str:
             f"{task.null_model}, k = {task.k:g} per lixel",
             str(task.threads),
             f"{measure.seconds:.1f}",
+            f"{measure.cpu_s:.1f}",
             f"{measure.peak_mib:,.0f} ({measure.before_mib:,.0f})",
         ]
         for task, measure in run()
@@ -92,16 +94,18 @@ def markdown() -> str:
         f"{N_LIXELS:,} lixels of {LENGTH_M:g} m, stretches of 400 to 5,000 m, {SIMULATIONS} simulations, 50 "
         f"bootstraps where something is found. Aim {AIM_S} s on two threads. Log-normal lengths and "
         f"risks of routes. Peak RSS of the process in MiB, in brackets before the scan. Median of {RUNS} "
-        "runs.\n\n" + table(["routes", "windows", "incidents", "null", "threads", "s", "peak MiB"], rows)
+        "runs.\n\n"
+        + table(["routes", "windows", "incidents", "null", "threads", "s", "CPU s", "peak MiB"], rows)
     )
 
 
 def measured(task: Task) -> Measured:
     """Scan a few times; the first run counts like the others, for nothing is compiled."""
     route, mu, y = made(task)
-    length_m, seconds, windows, before = np.full(len(route), LENGTH_M), [], 0, peak_rss_mib()
+    length_m, windows, before = np.full(len(route), LENGTH_M), 0, peak_rss_mib()
+    seconds, cpu_s = [], []
     for _ in range(RUNS):
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         scan = corridor_scan(
             y,
             mu,
@@ -113,8 +117,9 @@ def measured(task: Task) -> Measured:
             rng=np.random.default_rng(1),
         )
         seconds.append(time.perf_counter() - start)
+        cpu_s.append(time.process_time() - start_cpu)
         windows = scan.diagnostics["windows"]
-    return Measured(median(seconds), peak_rss_mib(), before, windows)
+    return Measured(median(seconds), median(cpu_s), peak_rss_mib(), before, windows)
 
 
 def made(task: Task) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
