@@ -16,6 +16,8 @@ from service.corridors.streets import Streets
 from service.parameters import CorridorsInputs, instants
 
 _DAYS_PER_YEAR = 365.25
+# A month that expects so many is not empty by chance (e^-20).
+_CRASHES_A_MONTH = 20
 
 
 class Case(Protocol):
@@ -88,8 +90,20 @@ def years_of(
     """Return the length of the period of the crashes in years; None where none of them has a time.
 
     The interval that was asked for where both its ends are given, else from the first crash to the last;
-    where all are known only to the year whole years.
+    where all are known only to the year whole years. Months without any crash do not count where the others
+    hold so many that only a gap in the record, or a mistyped date, leaves one empty.
     """
+    period = _period_years(crashes, taken, inputs, timezone)
+    months = np.unique(crashes.time[taken & ~np.isnat(crashes.time)].astype("datetime64[M]"))
+    is_coarse = crashes.told.get("rows_with_coarse_time", 0) > 0
+    if period is None or is_coarse or taken.sum() < _CRASHES_A_MONTH * len(months):
+        return period
+    return min(period, len(months) / 12)
+
+
+def _period_years(
+    crashes: Crashes, taken: npt.NDArray[np.bool_], inputs: CorridorsInputs, timezone: str
+) -> float | None:
     start, end = instants(inputs.train or inputs.datetime, timezone)
     if start is not None and end is not None and end > start:
         return (end - start).total_seconds() / 86_400 / _DAYS_PER_YEAR

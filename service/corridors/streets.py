@@ -19,7 +19,8 @@ from spatial.network.lixels import lixels_of
 from spatial.network.parts import Lixels, Network, RoadLines, Routes
 from spatial.network.routes import routes_of
 
-#: Length of the pieces that crashes are counted on.
+#: Length of the pieces that crashes are counted on; where corridors may be shorter than two of them, half of
+#: the shortest corridor, so that two pieces make one.
 LIXEL_M = 80.0
 
 # A box is cut along its parallels: its edges in the plane have corners so many degrees apart.
@@ -29,8 +30,9 @@ _M_PER_MILE = 1609.344
 
 @dataclass(frozen=True)
 class Streets:
-    """Roads as a network; `told` is its report, metres are those of `plane`."""
+    """Roads as a network; `title` of their layer, `told` is its report, metres are those of `plane`."""
 
+    title: str
     plane: LocalPlane
     network: Network
     routes: Routes
@@ -54,17 +56,18 @@ def streets_of(store: Store, inputs: CorridorsInputs, progress: Progress) -> Str
         If the layer has no road for the mode of travel.
     """
     progress("reading roads")
+    title = store.layer(inputs.roads).title or inputs.roads
     taken = taken_roads(store, inputs.roads, travel_mode=inputs.travel_mode)
     lines = _cut(store, taken.lines, taken.plane, inputs)
     if not len(lines.line):
         where = "the boundary" if inputs.boundary else "the bbox"
-        raise TooFewObservations(f"corridors needs roads, {inputs.roads!r} has none within {where}")
+        raise TooFewObservations(f"corridors needs roads, {title!r} has none within {where}")
     progress(f"building the network of {len(lines.line):,} roads")
     network = network_of(lines)
     if not len(network.line):
-        raise TooFewObservations(f"corridors needs roads with a length, {inputs.roads!r} has none")
+        raise TooFewObservations(f"corridors needs roads with a length, {title!r} has none")
     routes = routes_of(network)
-    lixels = lixels_of(network, routes, length_m=LIXEL_M)
+    lixels = _lixels(network, routes, inputs.min_length_m)
     length_m = float(lixels.length_m.sum())
     told = {
         "roads": {**taken.report, "lines_within": len(lines.line)},
@@ -76,7 +79,13 @@ def streets_of(store: Store, inputs: CorridorsInputs, progress: Progress) -> Str
         "named_share": round(_named_share(routes), 6),
         "network": network.report,
     }
-    return Streets(taken.plane, network, routes, lixels, told)
+    return Streets(title, taken.plane, network, routes, lixels, told)
+
+
+def _lixels(network: Network, routes: Routes, min_length_m: float) -> Lixels:
+    if min_length_m >= 2 * LIXEL_M:
+        return lixels_of(network, routes, length_m=LIXEL_M)
+    return lixels_of(network, routes, length_m=min_length_m / 2, at_least=True)
 
 
 def _named_share(routes: Routes) -> float:

@@ -9,9 +9,11 @@ from spatial.network.routes import most
 
 # A junction this near to the border of two pieces lies between them.
 _BORDER_M = 1e-6
+# By so much a route may fall short of a whole number of pieces through rounding alone.
+_SAME = 1e-9
 
 
-def lixels_of(network: Network, routes: Routes, *, length_m: float = 80.0) -> Lixels:
+def lixels_of(network: Network, routes: Routes, *, length_m: float = 80.0, at_least: bool = False) -> Lixels:
     """Return each route in equal pieces of about a length: L / n long, n = L / length rounded, at least one.
 
     Parameters
@@ -20,6 +22,8 @@ def lixels_of(network: Network, routes: Routes, *, length_m: float = 80.0) -> Li
         Routes of this network.
     length_m : float
         Above 0.
+    at_least : bool
+        Round n down, so that no piece is shorter, of a route that is not itself.
 
     Returns
     -------
@@ -34,7 +38,8 @@ def lixels_of(network: Network, routes: Routes, *, length_m: float = 80.0) -> Li
     """
     if not (np.isfinite(length_m) and length_m > 0):
         raise InvalidValues(f"pieces of a route need a length above 0 m, got {length_m}")
-    n = np.maximum(1, np.rint(routes.length_m / length_m)).astype(np.int64)
+    times = routes.length_m / length_m
+    n = np.maximum(1, np.floor(times + _SAME) if at_least else np.rint(times)).astype(np.int64)
     route = np.repeat(np.arange(len(n)), n)
     piece = np.arange(len(route)) - (np.cumsum(n) - n)[route]
     start = routes.length_m[route] * piece / n[route]

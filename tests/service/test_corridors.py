@@ -417,3 +417,25 @@ def test_the_command_line_takes_two_files(tmp_path: Path, capsys: pytest.Capture
     assert emberline("run", "corridors", file, "--timezone", ZONE, "-o", out) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "roads: is needed" in said
+
+
+def test_short_pieces_are_cut_so_that_two_make_the_shortest_corridor(tmp_path: Path) -> None:
+    found = run(town(tmp_path), select="excess", min_length_m=100, length_share=0.05, only="corridors")
+    lengths = [one["length_m"] for one in corridors(found)]
+    assert told(found)["lixel_m"] < 70
+    assert min(lengths) >= 100 and min(lengths) < 160
+
+
+def test_months_without_any_crash_are_no_exposure(tmp_path: Path) -> None:
+    rows = crashes()
+    rows[0] |= {"crash_date": "1911-09-14 10:00:00"}
+    whole, stray = (
+        told(run(town(folder, given), only="corridors"))["years"]
+        for folder, given in ((_new(tmp_path / "a"), None), (_new(tmp_path / "b"), rows))
+    )
+    assert abs(stray - whole) < 0.2
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

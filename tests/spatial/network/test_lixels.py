@@ -102,3 +102,10 @@ def test_pieces_need_a_length(length_m: float) -> None:
 def test_no_route_has_no_piece() -> None:
     network = made_network([])
     assert len(lixels_of(network, routes_of(network)).route) == 0
+
+
+@pytest.mark.parametrize(("length_m", "n"), [(30.0, 1), (119.0, 2), (100.0, 2), (99.9, 1), (400.0, 8)])
+def test_pieces_are_not_shorter_where_that_is_asked(length_m: float, n: int) -> None:
+    network = made_network([[(0, 0), (length_m, 0)]])
+    lixels = lixels_of(network, routes_of(network), length_m=50.0, at_least=True)
+    assert lixels.length_m.tolist() == pytest.approx([length_m / n] * n)
