@@ -155,9 +155,11 @@ class Windows:
     total: float
 
     def sums(self, start: Ints, n_lixels: int | Ints) -> tuple[Floats, Floats]:
-        """Return E and ΣE_i² of windows."""
+        """Return E and ΣE_i² of windows; the latter within what E allows, whatever differences round to."""
         end = start + n_lixels
-        return self.means[end] - self.means[start], self.squares[end] - self.squares[start]
+        means = self.means[end] - self.means[start]
+        squares = self.squares[end] - self.squares[start]
+        return means, np.clip(squares, np.square(means) / n_lixels, np.square(means))
 
     def is_window(self, n_lixels: int, reach: int) -> Mask:
         """Return which starts 0 … reach - n_lixels are windows: one route, bounds kept, 0 < E <= C/2."""

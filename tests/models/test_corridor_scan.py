@@ -174,6 +174,27 @@ def test_no_two_corridors_share_a_lixel() -> None:
     assert length_m.max() <= 5000
 
 
+@pytest.mark.parametrize("seed", [2, 11, 16, 23, 31, 44, 58, 77])
+def test_rough_networks_give_findings_within_their_bounds(seed: int) -> None:
+    """Expectations over many orders of size and zeros among them; incidents where hardly any is expected."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 60, 30)
+    route = np.repeat(np.arange(30) * 3, sizes)
+    mu = rng.gamma(0.05, 1, len(route)) * (rng.random(len(route)) > 0.3)
+    y = rng.multinomial(int(rng.choice([3, 30, 1000])), rng.dirichlet(np.full(len(route), 0.1)))
+    length_m = np.repeat(rng.uniform(20, 110, 30), sizes)
+    found = scanned(
+        y, mu, route, length_m=length_m, report_p=1.0, simulations=19, bootstraps=3, min_length_m=200
+    )
+    corridor = ~found.is_intersection
+    lengths = [length_m[a:b].sum() for a, b in zip(found.first[corridor], found.last[corridor], strict=True)]
+    assert all(200 - 1e-5 <= length <= 5000 + 1e-5 for length in lengths)
+    assert (found.count[corridor] >= 3).all()
+    assert (found.locations[corridor] >= 2).all()
+    assert ((found.p > 0) & (found.p <= 1)).all()
+    assert np.isfinite(found.llr).all()
+
+
 @pytest.mark.parametrize(
     ("y", "reason"),
     [
