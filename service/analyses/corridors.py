@@ -54,7 +54,7 @@ def corridor_findings(
     crashes = crashes_of(store, layer, inputs)
     streets = streets_of(store, inputs, progress)
     progress(f"snapping {len(crashes):,} crashes to {len(streets.lixels.route):,} pieces of road")
-    where = placed(streets, crashes, tolerance_m=inputs.tolerance_m, roads=inputs.roads)
+    where = placed(streets, crashes, tolerance_m=inputs.tolerance_m)
     n = len(streets.lixels.route)
     early = _within(crashes, inputs.train, layer.timezone)
     lixel = np.where(early, where.lixel, -1)

@@ -55,7 +55,8 @@ PEOPLE: dict[str, list[str]] = {
         injured numberinjured numberofpersonsinjured personsinjured totalinjured numinjured ninjured
         injuredcount injuries numberofinjuries totalinjuries injuriestotal injurycount numinjuries
         totinjrycnt totalinjurycount injurycnt feridos heridos blesses nbblesses verletzte
-        anzahlverletzte totalheridos vitimasferidas
+        anzahlverletzte totalheridos vitimasferidas nbvictime nbvictimes nbvictimestotal victims
+        numberofvictims totalvictims
     """.split(),
 }
 

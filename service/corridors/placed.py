@@ -51,7 +51,7 @@ class Placed:
         return self.lixel >= 0
 
 
-def placed(streets: Streets, crashes: Crashes, *, tolerance_m: float, roads: str) -> Placed:
+def placed(streets: Streets, crashes: Crashes, *, tolerance_m: float) -> Placed:
     """Return where on the network the crashes belong; by the reported street where one is told.
 
     Raises
@@ -75,7 +75,7 @@ def placed(streets: Streets, crashes: Crashes, *, tolerance_m: float, roads: str
         tolerance_m=tolerance_m,
     )
     if len(crashes) and not snaps.is_snapped.any():
-        raise TooFewObservations(_nothing_near(streets, crashes, tolerance_m, roads))
+        raise TooFewObservations(_nothing_near(streets, crashes, tolerance_m))
     return _spread(len(crashes), near, x, y, snaps, crashes, streets, tolerance_m)
 
 
@@ -173,15 +173,16 @@ def _share_without_crashes(lixel: Ints, streets: Streets, x: Floats, y: Floats) 
     return float(length[np.isinf(distance)].sum() / length.sum())
 
 
-def _nothing_near(streets: Streets, crashes: Crashes, tolerance_m: float, roads: str) -> str:
+def _nothing_near(streets: Streets, crashes: Crashes, tolerance_m: float) -> str:
     """Return the words of an error: how far the crashes are from the roads."""
     road = _on_sphere(*streets.plane.degrees(streets.lixels.x, streets.lixels.y))
     chord = cKDTree(road).query(_on_sphere(crashes.lng, crashes.lat))[0]
     metres = 2 * _EARTH_RADIUS_M * np.arcsin(np.minimum(chord / 2, 1))
     nearest, usual = float(metres.min()), float(np.median(metres))
     return (
-        f"corridors needs crashes within {tolerance_m:g} m of a road of {roads!r}; of {len(crashes):,} none"
-        f" is: the nearest lies {_distance(nearest)} away, half of them {_distance(usual)} or more"
+        f"corridors needs crashes within {tolerance_m:g} m of a road of {streets.title!r}; of"
+        f" {len(crashes):,} none is: the nearest lies {_distance(nearest)} away, half of them"
+        f" {_distance(usual)} or more"
     )
 
 

@@ -157,6 +157,11 @@ def _notes(case: Case, inputs: CorridorsInputs, told: dict[str, Any], n_corridor
         notes.append(f"no corridor can be significant: {scan.reason}")
     elif inputs.select == "scan" and not n_corridors:
         notes.append(_why_no_corridor(case, inputs))
+    elif inputs.select == "excess" and not n_corridors:
+        notes.append(
+            f"no corridor: no stretch of {inputs.min_length_m:g} m or more that gains anything fits in"
+            f" {told['budget_m']:,.0f} m"
+        )
     if scan.reason is None:
         notes += [str(one) for one in scan.diagnostics.get("warnings", [])]
     if inputs.select == "excess" and n_corridors:

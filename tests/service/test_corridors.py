@@ -328,6 +328,34 @@ def test_nothing_selected_is_an_empty_answer(store: DuckDBStore) -> None:
     assert any("no crash is selected" in note for note in told(found)["notes"])
 
 
+def test_a_share_too_small_for_any_stretch_says_so(store: DuckDBStore) -> None:
+    found = run(store, select="excess", length_share=0.001, only="corridors")
+    assert corridors(found) == []
+    said = "no stretch of 400 m or more that gains anything fits in 168 m"
+    assert any(said in note for note in told(found)["notes"])
+
+
+def test_crashes_all_at_one_place_are_no_corridor(tmp_path: Path) -> None:
+    lng, lat = PLANE.degrees([1000.0], [1600.0])
+    place = {"longitude": f"{lng[0]:.7f}", "latitude": f"{lat[0]:.7f}"}
+    found = run(town(tmp_path, [{**one, **place} for one in crashes()[:100]]))
+    assert corridors(found) == [] and len(rows_of(found.collections["intersections"])) == 1
+    assert any("lies at single places" in note for note in told(found)["notes"])
+
+
+def test_a_road_shorter_than_any_corridor_has_an_answer(tmp_path: Path) -> None:
+    (road,) = [one for one in streets() if one["properties"]["name"] == PLANTED]
+    lng, lat = PLANE.degrees([0.0, 300.0], [1600.0, 1600.0])
+    road["geometry"]["coordinates"] = [[lng[0], lat[0]], [lng[1], lat[1]]]
+    rows = [
+        {**one, "longitude": f"{lng[0] + 1e-5 * (row % 200):.7f}", "latitude": f"{lat[0]:.7f}"}
+        for row, one in enumerate(crashes()[:150])
+    ]
+    found = run(town(tmp_path, rows, [road]))
+    assert corridors(found) == []
+    assert any("no route has a stretch of 400 to 5000 m" in note for note in told(found)["notes"])
+
+
 def test_roads_far_away_are_an_error_that_tells_how_far(tmp_path: Path) -> None:
     rows = [{**one, "longitude": f"{float(one['longitude']) + 53:.7f}"} for one in crashes()]
     with pytest.raises(TooFewObservations, match=r"within 25 m of a road of 'roads'.* away"):
