@@ -17,7 +17,7 @@ DEMO_STORE = "duckdb:///demo.duckdb"
 SEED = 1
 
 #: Grows when the city or its analyses change: a store of an older edition is filled anew.
-EDITION = 6
+EDITION = 7
 
 _PLACE = {"boundary": "boundary", "roads": "roads"}
 

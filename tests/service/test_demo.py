@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from shapely.geometry.base import BaseGeometry
 from starlette.testclient import TestClient
 
 from data.samples.city import write_city
+from data.samples.layout import to_metres
 from service.app import create_app
 from service.demo import ANALYSES, SEED, prepare_demo
 from service.settings import Settings
@@ -128,3 +130,84 @@ def place_of_the_rise(truth: dict[str, Any]) -> shapely.Geometry:
 def place_of(plant: dict[str, Any]) -> shapely.Geometry:
     """Return the disc of a planted place, in degrees (a degree of latitude has 111 km)."""
     return shapely.Point(plant["center"]).buffer(plant["radius_m"] / 111_000)
+
+
+def test_corridors_are_the_planted_ones(demo: TestClient, truth: dict[str, Any]) -> None:
+    found = [line_of(item["geometry"]) for item in items(demo, "safety-corridors")]
+    planted = [line_of(one["geometry"]) for one in truth["corridors"]]
+    likeness = [max(length_iou(line, other) for other in found) for line in planted]
+    assert np.mean(likeness) >= 0.7, likeness
+
+
+def test_no_corridor_is_where_nothing_is_planted(demo: TestClient, truth: dict[str, Any]) -> None:
+    planted = [line_of(one["geometry"]).buffer(30) for one in truth["corridors"]]
+    places = [disc_of(one) for one in truth["hotspots"] if one["layer"] == "crashes"]
+    for item in items(demo, "safety-corridors"):
+        line = line_of(item["geometry"])
+        on_planted = max(line.intersection(area).length for area in [*planted, *places]) / line.length
+        assert on_planted > 0.6, item["properties"]["words"]
+
+
+def test_no_decoy_is_among_the_corridors(demo: TestClient, truth: dict[str, Any]) -> None:
+    decoys = {one["id"]: one for one in truth["decoys"] if one["layer"] == "crashes"}
+    corridors = items(demo, "safety-corridors")
+    names = {item["properties"]["name"] for item in corridors}
+    divided = truth["layers"]["roads"]["dual_carriageway"]["name"]
+    assert not names & {decoys["frontage-road"]["name"], divided}
+    lines = [line_of(item["geometry"]) for item in corridors]
+    for decoy in ("bad-junction", "crashes-police-station"):
+        spot = in_metres(shapely.Point(decoys[decoy]["point"]))
+        assert not shapely.dwithin(lines, spot, 60.0).any(), decoy
+    singles = [
+        shapely.Point(item["geometry"]["coordinates"])
+        for item in items(demo, "safety-corridors.intersections")
+    ]
+    pile = in_metres(shapely.Point(decoys["crashes-police-station"]["point"]))
+    assert shapely.dwithin([in_metres(one) for one in singles], pile, 60.0).any()
+
+
+def test_crashes_of_the_freeway_are_on_the_freeway(demo: TestClient, truth: dict[str, Any]) -> None:
+    decoy = next(one for one in truth["decoys"] if one["id"] == "frontage-road")
+    pieces = [item["properties"] for item in every_item(demo, "safety-corridors.segments")]
+    on_frontage = sum(one["incidents"] for one in pieces if one["name"] == decoy["name"])
+    # Those that were geocoded nearer to the frontage road are told apart by the street that was reported.
+    assert abs(on_frontage - decoy["observed"]) <= 2 < decoy["misplaced"]
+    length = sum(
+        one["length_m"]
+        for one in pieces
+        if one["name"] == truth["layers"]["roads"]["dual_carriageway"]["name"]
+    )
+    # One line for both carriageways: as long as the city is wide, not twice.
+    assert 9_000 < length < 13_000
+
+
+def every_item(client: TestClient, collection: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while page := client.get(
+        f"/collections/{collection}/items", params={"f": "json", "limit": 10_000, "offset": len(found)}
+    ).json()["features"]:
+        found += page
+    return found
+
+
+def line_of(geometry: dict[str, Any]) -> BaseGeometry:
+    """Return a line of GeoJSON in metres of the made city."""
+    return in_metres(shapely.from_geojson(json.dumps(geometry)))
+
+
+def in_metres(shape: shapely.Geometry) -> BaseGeometry:
+    moved = shapely.transform(shape, lambda xy: np.column_stack(to_metres(xy[:, 0], xy[:, 1])))
+    assert isinstance(moved, BaseGeometry)
+    return moved
+
+
+def disc_of(plant: dict[str, Any]) -> BaseGeometry:
+    return in_metres(shapely.Point(plant["center"])).buffer(plant["radius_m"])
+
+
+def length_iou(one: BaseGeometry, other: BaseGeometry, tolerance_m: float = 15.0) -> float:
+    """Return the length that two lines share, over the length of both together."""
+    shared = min(
+        one.intersection(other.buffer(tolerance_m)).length, other.intersection(one.buffer(tolerance_m)).length
+    )
+    return float(shared / (one.length + other.length - shared))
