@@ -21,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from models.severity import EPDO_TABLES, NUMBER_SCALES, weights
+from models.severity import EPDO_TABLES, weights
+from models.severity_labels import NUMBER_SCALES
 from service.times import parse_datetime
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -1,7 +1,7 @@
 """Crashes as the safety corridors need them: one row each, with severity, modes and the street reported.
 
-Person and vehicle rows are folded into crashes here; labels are read by `models.severity`. Where a crash
-belongs on the network is decided elsewhere.
+Person and vehicle rows are folded into crashes here; labels are read by `models.severity_labels`. Where a
+crash belongs on the network is decided elsewhere.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ import shapely
 from data.engine import Selection, incident_rows, totals
 from data.store import Layer, Store
 from models.errors import InvalidParameter
-from models.severity import Folded, Severities, fold, severities, severities_of_counts
+from models.severity import Folded, fold, severities_of_counts
+from models.severity_labels import Severities, severities
 from service.analyses.gridded import boundary_outline
 from service.corridors.crash_columns import (
     CRASH_ID,

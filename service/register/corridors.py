@@ -92,6 +92,7 @@ CORRIDORS = Entry(
         "models/empirical_bayes.py",
         "models/next_period.py",
         "models/severity.py",
+        "models/severity_labels.py",
         "spatial/network/build.py",
         "spatial/network/snapping.py",
     ),

@@ -17,11 +17,11 @@ from models.severity import (
     is_counted,
     ksi,
     pooled_ka,
-    severities,
     severities_of_counts,
     severity_counts,
     weights,
 )
+from models.severity_labels import severities
 from tests.requirements import dataset_path
 
 LABELS = [
