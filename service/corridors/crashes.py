@@ -17,7 +17,7 @@ from data.engine import Selection, incident_rows, totals
 from data.store import Layer, Store
 from models.errors import InvalidParameter
 from models.severity import Folded, fold, severities_of_counts
-from models.severity_labels import Severities, severities
+from models.severity_labels import LabelRead, Severities, severities
 from service.analyses.gridded import boundary_outline
 from service.corridors.crash_columns import (
     CRASH_ID,
@@ -181,17 +181,21 @@ def _tell_labels(read: Severities, told: dict[str, Any], notes: list[str]) -> No
     }
     unread = read.not_understood
     told["unknown_severity_labels"] = {one.label: one.n for one in unread[:_MOST_TOLD]}
-    if not unread:
-        return
-    labels = ", ".join(repr(one.label) for one in unread[:3])
-    scale = "; severity_scale says what numbers mean" if any(one.reason == "number" for one in unread) else ""
-    notes.append(
-        f"{sum(one.n for one in unread):,} rows have a severity that was not understood ({labels}"
-        f"{', …' if len(unread) > 3 else ''}) and count as unknown (U){scale}"
-    )
+    if unread:
+        notes.append(_not_understood(unread))
     vague = sum(one.n for one in read.labels if one.reason == "degree not said")
     if vague:
         notes.append(f"{vague:,} rows say injured but not how badly: taken for possible injury (C)")
+
+
+def _not_understood(unread: Sequence[LabelRead]) -> str:
+    """Return the sentence about labels that no rule reads."""
+    labels = ", ".join(repr(one.label) for one in unread[:3])
+    scale = "; severity_scale says what numbers mean" if any(one.reason == "number" for one in unread) else ""
+    return (
+        f"{sum(one.n for one in unread):,} rows have a severity that was not understood ({labels}"
+        f"{', …' if len(unread) > 3 else ''}) and count as unknown (U){scale}"
+    )
 
 
 def _by_people(rows: _Rows) -> tuple[npt.NDArray[np.str_], dict[str, str]]:

@@ -41,6 +41,12 @@ def test_labels_become_kabco_and_what_is_not_understood_is_told(tmp_path: Path) 
     assert any("'Moderate?'" in note for note in found.notes)
 
 
+def test_injured_without_a_degree_is_told_also_where_every_label_is_understood(tmp_path: Path) -> None:
+    found = read(tmp_path, [row(i, severity=label) for i, label in enumerate(["Injury", "PDO", "Injury"])])
+    assert codes(found) == "COC" and found.told["unknown_severity_labels"] == {}
+    assert any(note.startswith("2 rows say injured but not how badly") for note in found.notes)
+
+
 def test_numbers_need_a_scale_and_the_note_names_it(tmp_path: Path) -> None:
     rows = [row(i, severity=number) for i, number in enumerate((1, 2, 3))]
     unread = read(tmp_path, rows)
