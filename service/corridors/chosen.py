@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.corridor_choice import chosen_corridors
 from models.corridor_scan import CorridorScan, corridor_scan, family_wise_p
-from models.corridor_windows import Score
+from models.corridor_windows import FEWEST_INCIDENTS, Score
 from models.empirical_bayes import empirical_bayes, window_sums
 from models.errors import ModelError
 from models.next_period import expected_next
@@ -297,17 +297,20 @@ def _by_excess(streets: Streets, exposure: Exposure, scan: CorridorScan, inputs:
 def _tested(
     exposure: Exposure, scan: CorridorScan, first: Ints, last: Ints
 ) -> tuple[Floats, Floats, list[str | None]]:
-    """Return score and family-wise p of given stretches: each is one of those that the scan looks at."""
+    """Return score and family-wise p of given stretches, 0 and 1 for those that no scan looks at."""
     total = int(exposure.y.sum())
     if not len(scan.maxima):
         none = np.full(len(first), np.nan)
         return none, none, [None] * len(first)
-    mean = window_sums(exposure.mu, first, last)
-    squares = window_sums(np.square(exposure.mu), first, last)
+    count, mean = window_sums(exposure.y, first, last), window_sums(exposure.mu, first, last)
+    # Differences of running sums round: n pieces that sum to E have squares of E² / n to E².
+    squares = np.clip(
+        window_sums(np.square(exposure.mu), first, last), np.square(mean) / (last - first), np.square(mean)
+    )
     llr = np.zeros(len(first))
-    can_be = (mean > 0) & (mean <= total / 2)
+    # What the scan leaves out is not among the simulated maxima: it has no score.
+    can_be = (count >= FEWEST_INCIDENTS) & (mean > 0) & (mean <= total / 2)
     score = Score(total, scan.heterogeneity.k_1)
-    count = window_sums(exposure.y, first, last)
     llr[can_be] = score.llr(count[can_be], mean[can_be], squares[can_be])
     p, source = family_wise_p(llr, scan.maxima)
     return llr, p, [str(one) for one in source]

@@ -155,7 +155,7 @@ def _tested(
         "rr_low": ratio.low.round(6),
         "rr_high": ratio.high.round(6),
         "llr": found.llr[kept].round(6),
-        "p": found.p[kept].round(9),
+        "p": found.p[kept],
         "p_source": [found.p_source[one] for one in kept.tolist()],
         "locations": np.array([where.distinct(*one) for one in stretches], dtype=np.int64),
         "stability": found.stability[kept].round(6),

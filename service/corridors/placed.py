@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from scipy.spatial import cKDTree
 
 from models.errors import TooFewObservations
@@ -81,7 +82,8 @@ def placed(streets: Streets, crashes: Crashes, *, tolerance_m: float) -> Placed:
 
 def _beside(streets: Streets, crashes: Crashes) -> Mask:
     """Return which crashes lie in the box of the roads, or just beside it."""
-    lng, lat = streets.plane.degrees(streets.network.node_x, streets.network.node_y)
+    # Vertices, not nodes: a ring road may lie far from the one node that it has.
+    lng, lat = streets.plane.degrees(*shapely.get_coordinates(streets.network.line).T)
     return np.asarray(
         (crashes.lng >= lng.min() - _BESIDE_DEGREES)
         & (crashes.lng <= lng.max() + _BESIDE_DEGREES)

@@ -54,7 +54,7 @@ def intersection_finding(
         "expected": mean.round(6),
         "excess": window_sums(exposure.excess, first, last).round(6),
         "llr": found.llr[kept].round(6),
-        "p": p.round(9),
+        "p": p,
         "p_source": [found.p_source[one] for one in kept.tolist()],
         "stability": found.stability[kept].round(6),
         "words": [
