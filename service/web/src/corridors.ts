@@ -5,7 +5,7 @@ import type { Feature } from './api.ts';
 import { numberOf, textOf, type Properties } from './properties.ts';
 import { figure, oneIn, percent, plural, quantity } from './words.ts';
 
-/** Corridors are drawn dark and listed; pieces of street are coloured by their rank in excess per length. */
+/** Corridors are drawn as a rim and listed; pieces of street are coloured by their rank in excess per length. */
 export function streetParts(own: readonly Feature[], beside: readonly Feature[]): { areas: Feature[]; cells: Feature[] } {
   const rank = (one: Feature): number => numberOf(one.properties, 'rank') ?? Number.POSITIVE_INFINITY;
   const areas = [...own]
@@ -47,7 +47,7 @@ export function corridorLine(corridor: Properties): string {
     length === null ? null : metres(length),
     count === null ? null : crashes(count),
     expected === null ? null : `${quantity(expected)} expected`,
-    p === null ? null : figure('p', p),
+    p === null ? null : figure('p', p).replaceAll(' ', '\u00a0'),
   ].filter((part) => part !== null).join(' · ') || 'No counts given';
 }
 

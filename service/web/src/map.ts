@@ -325,7 +325,7 @@ function layersFor(palette: Palette): Exclude<LayerSpecification, { type: 'custo
       id: 'areas-cold', type: 'line', source: 'areas', layout: round,
       paint: { 'line-color': classColour, 'line-width': 2, 'line-dasharray': [1.5, 1.8] },
     },
-    // A corridor is a dark rim around its streets.
+    // A corridor is a rim around its streets.
     {
       id: 'corridors-halo', type: 'line', source: 'corridors', layout: round,
       paint: { 'line-color': palette.outline.halo, 'line-width': widths(8, 11, 17) },

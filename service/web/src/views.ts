@@ -187,7 +187,7 @@ const corridors: Words = {
   cell: (_, cell) => ({ over: pieceOver(cell), title: pieceTitle(cell), sentences: pieceSentences(cell) }),
   summary: (areas, _, context) => corridorSummary(areas, context),
   threshold: (context) =>
-    `Corridors are drawn with a dark rim. One is clear at p ≤ ${percent(context.alpha)}: p already allows for all stretches that were looked at. Colours of streets follow the order of their excess and are no test.`,
+    `Corridors are drawn with a rim. One is clear at p ≤ ${percent(context.alpha)}: p already allows for all stretches that were looked at. Colours of streets follow the order of their excess and are no test.`,
 };
 
 export const VIEWS: Readonly<Record<Method, Words>> = {

@@ -52,7 +52,7 @@ describe('corridors', () => {
 
   test('are told in the words of the service, then by ends, ratio, excess, harm, chance and stability', () => {
     assert.equal(corridorTitle(RURAL), 'Rural Road');
-    assert.equal(corridorLine(RURAL), '2.1 km · 34 crashes · 14 expected · p = 0.002');
+    assert.equal(corridorLine(RURAL), '2.1 km · 34 crashes · 14 expected · p\u00a0=\u00a00.002');
     assert.deepEqual(corridorSentences(RURAL, CONTEXT), [
       '2.1 km of Rural Road: 34 crashes where 14 would be expected; p = .002.',
       'It runs from E 5th St to E Apache Blvd.',
