@@ -19,9 +19,10 @@ from spatial.network.lixels import lixels_of
 from spatial.network.parts import Lixels, Network, RoadLines, Routes
 from spatial.network.routes import routes_of
 
-#: Length of the pieces that crashes are counted on; where corridors may be shorter than two of them, half of
-#: the shortest corridor, so that two pieces make one.
+#: Length of the pieces that crashes are counted on. Stretches that are chosen by what they gather may begin at
+#: shorter ones; where corridors may be shorter than two pieces, two halves make the shortest.
 LIXEL_M = 80.0
+CHOICE_LIXEL_M = 50.0
 
 # A box is cut along its parallels: its edges in the plane have corners so many degrees apart.
 _CORNER_DEGREES = 0.01
@@ -67,7 +68,7 @@ def streets_of(store: Store, inputs: CorridorsInputs, progress: Progress) -> Str
     if not len(network.line):
         raise TooFewObservations(f"corridors needs roads with a length, {title!r} has none")
     routes = routes_of(network)
-    lixels = _lixels(network, routes, inputs.min_length_m)
+    lixels = _lixels(network, routes, inputs)
     length_m = float(lixels.length_m.sum())
     told = {
         "roads": {**taken.report, "lines_within": len(lines.line)},
@@ -82,10 +83,12 @@ def streets_of(store: Store, inputs: CorridorsInputs, progress: Progress) -> Str
     return Streets(title, taken.plane, network, routes, lixels, told)
 
 
-def _lixels(network: Network, routes: Routes, min_length_m: float) -> Lixels:
-    if min_length_m >= 2 * LIXEL_M:
-        return lixels_of(network, routes, length_m=LIXEL_M)
-    return lixels_of(network, routes, length_m=min_length_m / 2, at_least=True)
+def _lixels(network: Network, routes: Routes, inputs: CorridorsInputs) -> Lixels:
+    length_m = LIXEL_M if inputs.select == "scan" else CHOICE_LIXEL_M
+    half = inputs.min_length_m / 2
+    if inputs.select == "scan" and half >= length_m:
+        return lixels_of(network, routes, length_m=length_m)
+    return lixels_of(network, routes, length_m=min(length_m, half), at_least=True)
 
 
 def _named_share(routes: Routes) -> float:
