@@ -84,8 +84,8 @@ def network_density(
     number = np.asarray(counts, dtype=np.float64)
     _check(number, len(lixels.route), sigma_m, "a count for each lixel")
     pieces = _pieces(network, routes, lixels, sigma_m)
-    on_lixel_m = _metres(pieces, len(number))
-    return _per_km(pieces, (number / on_lixel_m)[pieces.lixel], on_lixel_m, sigma_m)
+    on_lixel_m = np.bincount(pieces.lixel, weights=pieces.length_m, minlength=len(number))
+    return _per_km(pieces, (number / on_lixel_m)[pieces.lixel], lixels.length_m, sigma_m)
 
 
 def network_density_of_points(
@@ -132,7 +132,7 @@ def network_density_of_points(
         raise InvalidValues("points on a network need a finite offset each")
     pieces = _pieces(network, routes, lixels, sigma_m)
     mass = _mass_of_points(pieces, routes, number, offset, weights)
-    return _per_km(pieces, mass / pieces.length_m, _metres(pieces, len(lixels.route)), sigma_m)
+    return _per_km(pieces, mass / pieces.length_m, lixels.length_m, sigma_m)
 
 
 def _check(values: Floats, n: int, sigma_m: float, what: str) -> None:
@@ -225,23 +225,18 @@ def _mass_of_points(
     return np.asarray(own + conductance.T @ share, dtype=np.float64)
 
 
-def _metres(pieces: _Pieces, n_lixels: int) -> Floats:
-    metres = np.bincount(pieces.lixel, weights=pieces.length_m, minlength=n_lixels)
-    return np.asarray(metres, dtype=np.float64)
-
-
-def _per_km(pieces: _Pieces, density: Floats, on_lixel_m: Floats, sigma_m: float) -> Floats:
+def _per_km(pieces: _Pieces, density: Floats, lixel_m: Floats, sigma_m: float) -> Floats:
     """Spread densities per metre; return their means over lixels, per kilometre."""
     if not len(density):
-        return np.zeros(len(on_lixel_m))
+        return np.zeros(len(lixel_m))
     mass = _spread(pieces, density, sigma_m**2 / 2) * pieces.length_m
     # Far from all incidents the density is rounding, of either sign.
     mass = np.maximum(mass, 0.0)
     before = np.bincount(pieces.component, weights=density * pieces.length_m)
     after = np.bincount(pieces.component, weights=mass)
     kept = np.divide(before, after, out=np.zeros(len(after)), where=after > 0)
-    on_lixel = np.bincount(pieces.lixel, weights=mass * kept[pieces.component], minlength=len(on_lixel_m))
-    return np.asarray(on_lixel / on_lixel_m * 1000, dtype=np.float64)
+    on_lixel = np.bincount(pieces.lixel, weights=mass * kept[pieces.component], minlength=len(lixel_m))
+    return np.asarray(on_lixel / lixel_m * 1000, dtype=np.float64)
 
 
 def _spread(pieces: _Pieces, density: Floats, time_m2: float) -> Floats:

@@ -199,6 +199,20 @@ def test_lixels_that_straddle_junctions_hold_what_finer_ones_hold() -> None:
     np.testing.assert_allclose(of["coarse"][:7], street, rtol=0, atol=2 * OF_PEAK * street.max())
 
 
+def test_a_junction_that_almost_is_the_border_of_two_lixels_loses_nothing() -> None:
+    network, routes, _ = made([0, 100.0004, 200], [0, 0, 0], [0, 1], [1, 2], lixel_m=50.0)
+    no = np.zeros(2, dtype=bool)
+    strung = Routes(
+        np.array([0, 1]), no, np.array([0, 0]), np.array([0.0, 100.0004]), np.array([200.0]),
+        routes.name[:1], routes.road_class[:1], no[:1],
+    )  # fmt: skip
+    lixels = lixels_along(strung, 50.0)
+    found = network_density(network, strung, lixels, [1, 5, 0, 2], sigma_m=100.0)
+    assert total(found, lixels) == pytest.approx(8.0, abs=1e-9)
+    found = network_density_of_points(network, strung, lixels, [0, 0], [99.9999, 100.0002], sigma_m=100.0)
+    assert total(found, lixels) == pytest.approx(2.0, abs=1e-9)
+
+
 def test_sixty_thousand_lixels_take_seconds() -> None:
     network, routes, lixels = grid(124, 160.0, lixel_m=80.0)
     counts = np.random.default_rng(5).poisson(0.5, len(lixels.route))
