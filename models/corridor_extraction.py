@@ -21,6 +21,8 @@ MERGED_OVER_M = 300.0
 FEWEST_LOCATIONS = 2
 # A spot is a lixel or two that touch, for a junction may lie where one ends.
 _SPOT_LIXELS = (1, 2)
+# Of the score that should be left without a spot, what a corridor keeps at least.
+_LEFT_WITHOUT_A_SPOT = 0.5
 # Of the length of a corridor, what has to be found again.
 _FOUND_AGAIN = 0.5
 _TIE = 1e-9
@@ -200,23 +202,24 @@ def spot_of(street: Street, first: int, last: int, level: float) -> tuple[int, i
     """Return the one spot that a run owes its score to, or None if it is a corridor.
 
     Where all incidents happened at one place, that is the spot. Else spots are one lixel, or two that touch.
-    Of the run's excess c - E a spot has a fair share f, its share of E. It is to blame where its share of the
-    excess lies beyond (1 + f)/2, halfway between the fair one and all of it, or where it alone scores as much
-    as the run; and where the run without it does not reach the level.
+    A stretch that is raised all along scores in proportion to what it expects: without a spot that expects
+    the share f, about 1 - f of its score is left. A spot is to blame where less than half of that is left,
+    and the level is not reached either.
     """
     y, mu = street.y[first:last], street.mu[first:last]
     if street.locations.distinct(first, last) < FEWEST_LOCATIONS:
         hit = np.flatnonzero(y)
         return first + int(hit[0]), first + int(hit[-1]) + 1
-    whole, excess = street.llr(first, last), float(y.sum() - mu.sum())
-    for size in (size for size in _SPOT_LIXELS if size < len(y) and excess > 0):
-        share = np.convolve(y - mu, np.ones(size), "valid") / excess
-        fair = np.convolve(mu, np.ones(size), "valid") / mu.sum()
-        beyond = np.round(share - (1 + fair) / 2, 9)
-        best = first + int(beyond.argmax())
-        is_to_blame = beyond.max() > 0 or street.llr(best, best + size) >= whole
-        if is_to_blame and street.llr_without(first, last, best, best + size) < level:
-            return best, best + size
+    whole = street.llr(first, last)
+    for size in (size for size in _SPOT_LIXELS if size < len(y)):
+        of_rest = 1 - np.convolve(mu, np.ones(size), "valid") / mu.sum()
+        rest = np.array(
+            [street.llr_without(first, last, at, at + size) for at in range(first, last - size + 1)]
+        )
+        left = rest / np.maximum(of_rest * whole, _TIE)
+        at = int(np.round(left, 9).argmin())
+        if left[at] < _LEFT_WITHOUT_A_SPOT and rest[at] < level:
+            return first + at, first + at + size
     return None
 
 
