@@ -35,11 +35,11 @@ class Heterogeneity:
     k_1 : float
         Of lixels: the variance of a count is mean + k_1 · mean².
     k_8 : float
-        Of the sums of eight lixels; NaN where there are too few sums.
+        Of the sums of eight lixels (of 80 m; of as many as make 640 m); NaN where there are too few sums.
     k_b, k_l : float
         Of blocks, and of lixels within them: (1 + k_b)(1 + k_l) = 1 + k_1.
     n_sums : int
-        Sums of eight that do not overlap.
+        Such sums that do not overlap.
     """
 
     k_1: float
@@ -52,13 +52,13 @@ class Heterogeneity:
 NO_HETEROGENEITY = Heterogeneity(0.0, 0.0, 0.0, 0.0, 0)
 
 
-def heterogeneity(y: Ints, mu: Floats, route: Ints) -> Heterogeneity:
+def heterogeneity(y: Ints, mu: Floats, route: Ints, per_block: int = BLOCK_LIXELS) -> Heterogeneity:
     """Return the heterogeneity of lixels and of blocks.
 
     k_1 is fitted to the lixels and k_8 to sums of eight by maximum likelihood; of either fit, counts beyond
     the 99 % quantile of their law enter only as "above", so that corridors and piles do not decide it. Then
     k_b = min(k_1, max(0, (k_8 - k_1/8)/(1 - 1/8))) and k_l = (k_1 - k_b)/(1 + k_b). Sums are taken from both
-    ends of a route, so that its direction does not matter.
+    ends of a route, so that its direction does not matter. Shorter lixels need more of them to a block.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ def heterogeneity(y: Ints, mu: Floats, route: Ints) -> Heterogeneity:
         Expected incidents.
     route : array of int, shape (n,)
         Ascending.
+    per_block : int
+        Lixels of a block of 640 m, at least 2; see `lixels_per_block`.
 
     Examples
     --------
@@ -78,13 +80,24 @@ def heterogeneity(y: Ints, mu: Floats, route: Ints) -> Heterogeneity:
     (0.5, 0.5, 1000)
     """
     k_1 = min(fit_dispersion(y, mu).phi, _LARGEST_K)
-    start, n_sums = _starts_of_eight(route)
+    start, n_sums = _starts_of_sums(route, per_block)
     if n_sums < FEWEST_SUMS:
         return Heterogeneity(k_1, float("nan"), k_1, 0.0, n_sums)
-    sums = [_running(values)[start + BLOCK_LIXELS] - _running(values)[start] for values in (y, mu)]
+    sums = [_running(values)[start + per_block] - _running(values)[start] for values in (y, mu)]
     k_8 = min(fit_dispersion(np.rint(sums[0]).astype(np.int64), np.maximum(sums[1], 0.0)).phi, _LARGEST_K)
-    k_b = min(k_1, max(0.0, (k_8 - k_1 / BLOCK_LIXELS) / (1 - 1 / BLOCK_LIXELS)))
+    k_b = min(k_1, max(0.0, (k_8 - k_1 / per_block) / (1 - 1 / per_block)))
     return Heterogeneity(k_1, k_8, k_b, (k_1 - k_b) / (1 + k_b), n_sums)
+
+
+def lixels_per_block(length_m: Floats) -> int:
+    """Return how many lixels make a block of 640 m, at least 2.
+
+    Examples
+    --------
+    >>> lixels_per_block(np.array([79.8, 80.1])), lixels_per_block(np.array([50.0]))
+    (8, 13)
+    """
+    return max(2, round(BLOCK_M / float(np.median(length_m)))) if len(length_m) else BLOCK_LIXELS
 
 
 @dataclass(frozen=True)
@@ -164,14 +177,14 @@ def scattered(weights: Floats, total: int, rng: np.random.Generator) -> Ints:
     return np.bincount(np.minimum(place, last), minlength=len(weights))
 
 
-def _starts_of_eight(route: Ints) -> tuple[Ints, int]:
-    """Return where runs of eight lixels of a route start, from both its ends, and how many from one end."""
+def _starts_of_sums(route: Ints, per_block: int) -> tuple[Ints, int]:
+    """Return where runs of so many lixels of a route start, from both ends, and how many from one end."""
     begins = np.flatnonzero(np.concatenate([[True], route[1:] != route[:-1]]))
     ends = np.append(begins[1:], len(route))
-    n_runs = (ends - begins) // BLOCK_LIXELS
+    n_runs = (ends - begins) // per_block
     number = np.arange(int(n_runs.sum())) - np.repeat(np.cumsum(n_runs) - n_runs, n_runs)
-    forth = np.repeat(begins, n_runs) + BLOCK_LIXELS * number
-    back = np.repeat(ends, n_runs) - BLOCK_LIXELS * (number + 1)
+    forth = np.repeat(begins, n_runs) + per_block * number
+    back = np.repeat(ends, n_runs) - per_block * (number + 1)
     return np.concatenate([forth, back]), len(forth)
 
 

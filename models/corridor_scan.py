@@ -21,6 +21,7 @@ from models.corridor_null import (
     Heterogeneity,
     NullLaw,
     heterogeneity,
+    lixels_per_block,
     null_law,
     scattered,
 )
@@ -196,7 +197,10 @@ def corridor_scan(
     if (reason := _why_nothing(network, windows)) is not None:
         notes["warnings"] = [f"Nothing can be found: {reason}."]
         return _answer([], network, None, np.empty(0), NO_HETEROGENEITY, np.empty(0), notes, reason)
-    risks = heterogeneity(network.y, network.mu, network.route) if null_model == "nb" else NO_HETEROGENEITY
+    risks = NO_HETEROGENEITY
+    if null_model == "nb":
+        per_block = lixels_per_block(network.length_m)
+        risks = heterogeneity(network.y, network.mu, network.route, per_block)
     law = null_law(network.mu, network.route, network.length_m, network.total, risks)
     score, root = Score(network.total, risks.k_1), rng.integers(2**63, size=4).tolist()
     street = Street(

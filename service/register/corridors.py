@@ -1,6 +1,11 @@
 """What the register says of `corridors`."""
 
-from service.register.entry import Entry, Risk
+from service.register.entry import Entry, Measured, Risk
+
+_CALIBRATION = "docs/calibration.md"
+_STUDY = "python -m tests.studies.calibration_corridors --maps 200"
+_HOLDOUT = "docs/corridors-holdout.md"
+_HELD = "python -m tests.studies.real_corridors"
 
 CORRIDORS = Entry(
     description_short="Names streets with more crashes than kind and traffic explain, with a p for each.",
@@ -52,7 +57,32 @@ CORRIDORS = Entry(
         " and level, and traffic if known. Rows of persons are folded into crashes; nothing of a person is"
         " kept in the findings."
     ),
-    performance=(),
+    performance=(
+        Measured(
+            "On networks without corridors, risks differing from piece to piece, at most 5 % had anything"
+            " called; where they differ over 640 m and more, 21 %.",
+            _CALIBRATION,
+            _STUDY,
+            ("| k = 5 per lixel | 4.5 | 5.0 | **100.0** |", "| k = 0.5 per 640 m | **21.0** | **11.5** |"),
+        ),
+        Measured(
+            "Of planted corridors at three times the risk, 20 or more crashes expected on each, 97 % were"
+            " found, with nine tenths of their length in common.",
+            _CALIBRATION,
+            _STUDY,
+            ("| no heterogeneity, RR 3 | 0.97 | 0.90 | 0.92 | 0.04 | 3 |",),
+        ),
+        Measured(
+            "In the centre of São Paulo 10 % of the length, chosen from three years, held 37 % of the injury"
+            " crashes of a later one in corridors of 400 m and more, 42 % in pieces; by class 25 %.",
+            _HOLDOUT,
+            _HELD,
+            (
+                "| ours: corridors of 400 m and more | 23.4 % | 37.0 % | 28.4 % | 41.8 % |",
+                "| ours: pieces of 100 m and more | 26.4 % | 42.4 % | 29.9 % | 52.2 % |",
+            ),
+        ),
+    ),
     human_intervention=(
         "Engineers look at each corridor on the ground and at its crash reports before anything is planned."
     ),

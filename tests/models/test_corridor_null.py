@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from models.corridor_null import FEWEST_SUMS, Heterogeneity, heterogeneity, null_law, scattered
+from models.corridor_null import (
+    FEWEST_SUMS,
+    Heterogeneity,
+    heterogeneity,
+    lixels_per_block,
+    null_law,
+    scattered,
+)
 
 ROUTE = np.repeat(np.arange(150), 40)
 N = len(ROUTE)
@@ -92,7 +99,18 @@ def test_blocks_follow_metres_and_end_with_their_route() -> None:
 def test_incidents_are_scattered_in_proportion(total: int) -> None:
     weights = np.array([0.0, 1.0, 3.0, 0.0] * 25)
     rng = np.random.default_rng(0)
-    sums = sum(scattered(weights, total, rng) for _ in range(300)).reshape(25, 4).sum(axis=0)
+    drawn_maps = np.array([scattered(weights, total, rng) for _ in range(300)])
+    sums = drawn_maps.sum(axis=0).reshape(25, 4).sum(axis=0)
     assert sums[[0, 3]].tolist() == [0, 0]
     assert sums.sum() == 300 * total
     assert sums[2] / sums.sum() == pytest.approx(0.75, abs=0.02)
+
+
+def test_shorter_lixels_do_not_shorten_the_blocks() -> None:
+    rng = np.random.default_rng(4)
+    blocks = rng.gamma(2.0, 0.5, N // 16)
+    y = rng.poisson(0.5 * np.repeat(blocks, 16))
+    route = np.repeat(np.arange(len(y) // 160 + 1), 160)[: len(y)]
+    found = heterogeneity(y, np.full(len(y), 0.5), route, lixels_per_block(np.full(len(y), 40.0)))
+    assert found.k_b == pytest.approx(0.5, abs=0.1)
+    assert found.k_l < 0.1
