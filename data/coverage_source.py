@@ -15,7 +15,7 @@ from data.coverage_figures import Figures, figures
 from data.numbers import flags_of, is_null
 from data.observations import Observations
 from data.plan import WGS84, crs_name
-from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
+from data.raw_rows import as_text, field_text, first_filled, rejected_rows, replayed
 from data.readers.raw import RawChunk, RawReject, RawSource
 from data.records import COVERAGE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_shapes import CODES as SHAPE_CODES
@@ -116,11 +116,7 @@ class CoverageSource:
         return rows
 
     def _text(self, table: pa.Table, name: str) -> pa.ChunkedArray:
-        column = self._plan.fields.get(name)
-        if column is None:
-            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
-        text = pc.utf8_trim_whitespace(as_text(table[column]))
-        return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
+        return field_text(table, self._plan.fields.get(name))
 
     def _attributes(self, table: pa.Table) -> pa.Array:
         kept = [c for c in table.column_names if c and c not in self._plan.taken]
@@ -128,16 +124,8 @@ class CoverageSource:
 
     def _rejects(self, chunk: RawChunk, reasons: Reasons) -> pa.Table:
         bad = np.flatnonzero(reasons != "")
-        texts = self._json.of(chunk.table.take(pa.array(bad)), chunk.table.column_names).to_pylist()
-        if chunk.geometry is not None:
-            wkb = chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False)
-            shapes = shapely.from_wkb(wkb, on_invalid="ignore")
-            texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
-        own = [
-            RawReject(int(chunk.rows[i]), reasons[i], REASONS[reasons[i]], text or "")
-            for i, text in zip(bad, texts, strict=True)
-        ]
-        return reject_table([*own, *chunk.rejects])
+        told = reasons[bad].tolist()
+        return rejected_rows(chunk, bad, told, [REASONS[one] for one in told], self._json)
 
     def _count(self, what: str, number: int) -> None:
         if number:

@@ -13,12 +13,12 @@ from data import aliases
 from data.attributes import RowJson, spelled
 from data.columns import checked_mapping, named
 from data.errors import MissingField
-from data.numbers import NumberStyle, is_null, number_style, numbers
+from data.numbers import NumberStyle, number_style, numbers
 from data.observations import Observations
 from data.overlapping_areas import area_overlaps, n_rings
 from data.plan import crs_name, empty_columns
-from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
-from data.readers.raw import RawChunk, RawFacts, RawReject, RawSource
+from data.raw_rows import field_text, first_filled, rejected_rows, replayed
+from data.readers.raw import RawChunk, RawFacts, RawSource
 from data.records import FEATURE_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_shapes import CODES, REASONS, ShapePlan, Shapes, judged_shapes, read_shapes, shape_plan
 
@@ -109,11 +109,7 @@ class FeatureSource:
         return pa.table(columns, schema=FEATURE_SCHEMA)
 
     def _text(self, table: pa.Table, name: str) -> pa.ChunkedArray:
-        column = self._plan.fields.get(name)
-        if column is None:
-            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
-        text = pc.utf8_trim_whitespace(as_text(table[column]))
-        return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
+        return field_text(table, self._plan.fields.get(name))
 
     def _value(self, table: pa.Table) -> pa.ChunkedArray:
         column = self._plan.fields.get("value")
@@ -139,16 +135,8 @@ class FeatureSource:
 
     def _rejects(self, chunk: RawChunk, code: NDArray[np.int8]) -> pa.Table:
         bad = np.flatnonzero(code)
-        texts = self._json.of(chunk.table.take(pa.array(bad)), chunk.table.column_names).to_pylist()
-        if chunk.geometry is not None:
-            wkb = chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False)
-            shapes = shapely.from_wkb(wkb, on_invalid="ignore")
-            texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
-        own = [
-            RawReject(int(chunk.rows[i]), CODES[code[i]], self._words(CODES[code[i]]), text or "")
-            for i, text in zip(bad, texts, strict=True)
-        ]
-        return reject_table([*own, *chunk.rejects])
+        reasons = [CODES[one] for one in code[bad]]
+        return rejected_rows(chunk, bad, reasons, [self._words(one) for one in reasons], self._json)
 
     def _words(self, reason: str) -> str:
         if reason == "wrong_geometry":

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from data.attributes import RowJson, spelled
 from data.bulk import Bulk, Window
 from data.checks import CODES, REASONS, Judged, judge_degrees, judge_raw, judge_times
-from data.numbers import NumberStyle, is_null, numbers
+from data.numbers import NumberStyle, numbers
 from data.observations import FEW_DECIMALS, Observations
 from data.plan import crs_name, make_plan
 from data.positions import Positions
-from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
-from data.readers.raw import RawChunk, RawReject, RawSource
+from data.raw_rows import field_text, first_filled, rejected_rows, replayed
+from data.readers.raw import RawChunk, RawSource
 from data.records import INCIDENT_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.row_times import RowTimes, TimeReader, number_of
 from spatial.coordinates import to_wgs84
@@ -143,11 +143,7 @@ class IncidentSource:
         return pa.table(columns, schema=INCIDENT_SCHEMA)
 
     def _text(self, table: pa.Table, name: str) -> pa.ChunkedArray:
-        column = self._plan.fields.get(name)
-        if column is None:
-            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
-        text = pc.utf8_trim_whitespace(as_text(table[column]))
-        return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
+        return field_text(table, self._plan.fields.get(name))
 
     def _label(self, table: pa.Table, name: str) -> pa.ChunkedArray:
         column = self._plan.fields.get(name)
@@ -166,18 +162,7 @@ class IncidentSource:
     def _rejects(self, chunk: RawChunk, code: NDArray[np.int8]) -> pa.Table:
         bad = np.flatnonzero(code)
         reasons = [CODES[c] for c in code[bad]]
-        originals = self._json.of(chunk.table.take(pa.array(bad)), chunk.table.column_names)
-        texts = originals.to_pylist()
-        if chunk.geometry is not None and len(bad):
-            shapes = shapely.from_wkb(
-                chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False), on_invalid="ignore"
-            )
-            texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
-        own = [
-            RawReject(row, reason, REASONS[reason], text or "")
-            for row, reason, text in zip(chunk.rows[bad].tolist(), reasons, texts, strict=True)
-        ]
-        return reject_table([*own, *chunk.rejects])
+        return rejected_rows(chunk, bad, reasons, [REASONS[one] for one in reasons], self._json)
 
     def _count(self, n_accepted: int, rejects: pa.Table) -> None:
         self.report.n_rows += n_accepted + rejects.num_rows

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
+from numpy.typing import NDArray
 
+from data.attributes import RowJson
 from data.errors import UnreadableFile
+from data.numbers import is_null
 from data.readers.raw import RawChunk, RawReject
 from data.records import REJECT_SCHEMA
 
@@ -16,6 +20,39 @@ def reject_table(rejects: Sequence[RawReject]) -> pa.Table:
     ordered = sorted(rejects, key=lambda reject: reject.row)
     columns = {name: [getattr(reject, name) for reject in ordered] for name in REJECT_SCHEMA.names}
     return pa.table(columns, schema=REJECT_SCHEMA)
+
+
+def rejected_rows(
+    chunk: RawChunk,
+    bad: NDArray[np.int64],
+    reasons: Sequence[str],
+    words: Sequence[str],
+    json: RowJson,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return the bad rows of a chunk and those that the reader rejected.
+
+    Reason and words are one for each bad row; `columns`, by default all, and the geometry tell the original.
+    """
+    columns = chunk.table.column_names if columns is None else columns
+    texts = json.of(chunk.table.take(pa.array(bad)), columns).to_pylist()
+    if chunk.geometry is not None:
+        wkb = chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False)
+        shapes = shapely.from_wkb(wkb, on_invalid="ignore")
+        texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
+    own = [
+        RawReject(row, reason, detail, text or "")
+        for row, reason, detail, text in zip(chunk.rows[bad].tolist(), reasons, words, texts, strict=True)
+    ]
+    return reject_table([*own, *chunk.rejects])
+
+
+def field_text(table: pa.Table, column: str | None) -> pa.ChunkedArray:
+    """Return a column as trimmed text, null where it says nothing; all null without a column."""
+    if column is None:
+        return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+    text = pc.utf8_trim_whitespace(as_text(table[column]))
+    return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,12 +10,12 @@ import shapely
 from numpy.typing import NDArray
 
 from data.attributes import RowJson, spelled
-from data.numbers import is_null, numbers
+from data.numbers import numbers
 from data.observations import Observations
 from data.osm_roads import FIELD_TAGS, is_openstreetmap, kept_rows, openstreetmap_columns, openstreetmap_roads
 from data.plan import crs_name
-from data.raw_rows import as_text, first_filled, reject_table, replayed, with_geometry
-from data.readers.raw import RawChunk, RawReject, RawSource
+from data.raw_rows import as_text, field_text, first_filled, rejected_rows, replayed
+from data.readers.raw import RawChunk, RawSource
 from data.records import ROADS_SCHEMA, CleanBatch, IngestSpec, ReadReport
 from data.road_classes import is_no_road, own_word, road_class
 from data.road_columns import road_plan, unknown_labels
@@ -128,11 +128,7 @@ class RoadSource:
         return pa.table(columns, schema=ROADS_SCHEMA)
 
     def _text(self, table: pa.Table, name: str) -> pa.ChunkedArray:
-        column = self._plan.fields.get(name)
-        if column is None:
-            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
-        text = pc.utf8_trim_whitespace(as_text(table[column]))
-        return pc.if_else(is_null(text), pa.scalar(None, pa.string()), text)
+        return field_text(table, self._plan.fields.get(name))
 
     def _classes(self, table: pa.Table) -> pa.Array:
         """Return the word of each road's class; labels that no rule knows are counted."""
@@ -200,16 +196,8 @@ class RoadSource:
     def _rejects(self, chunk: RawChunk, reasons: NDArray[np.object_]) -> pa.Table:
         bad = np.flatnonzero(reasons != "")
         originals = [c for c in chunk.table.column_names if c not in self._new]
-        texts = self._json.of(chunk.table.take(pa.array(bad)), originals).to_pylist()
-        if chunk.geometry is not None:
-            wkb = chunk.geometry.take(pa.array(bad)).to_numpy(zero_copy_only=False)
-            shapes = shapely.from_wkb(wkb, on_invalid="ignore")
-            texts = [with_geometry(text, shape) for text, shape in zip(texts, shapes, strict=True)]
-        own = [
-            RawReject(int(chunk.rows[i]), reasons[i], REASONS[reasons[i]], text or "")
-            for i, text in zip(bad, texts, strict=True)
-        ]
-        return reject_table([*own, *chunk.rejects])
+        told = reasons[bad].tolist()
+        return rejected_rows(chunk, bad, told, [REASONS[one] for one in told], self._json, originals)
 
     def _count(self, what: str, number: int) -> None:
         if number:
