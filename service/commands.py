@@ -20,6 +20,7 @@ from service.remote import RemoteService
 from service.settings import Settings
 from service.store_use_cases import StoreUseCases
 from service.stores import StoreBesideFiles, file_clock, is_remote, open_store, store_path
+from spatial.errors import UnknownCrs
 
 #: Columns with gaps that are named at the end of an ingest; the report counts them all.
 MAX_GAPS = 8
@@ -105,7 +106,10 @@ def run_command(
             if failure := _nothing_kept(result):
                 raise RecordsRejected(failure)
         try:
-            beside, inputs = _beside_files(store, files, kinds, inputs, of_roles, progress)
+            beside, inputs, said = _beside_files(
+                store, files, kinds, inputs, of_roles, progress, crs=order.crs
+            )
+            notes += said
             use_cases = StoreUseCases(beside, max_cells=Settings().max_cells, progress=progress)
             whole = use_cases.run(method, inputs)
         finally:
@@ -141,23 +145,36 @@ def _beside_files(
     inputs: dict[str, Any],
     mappings: Mapping[str, dict[str, str]],
     progress: Progress,
-) -> tuple[Store, dict[str, Any]]:
-    """Read the files that parameters name into a store beside; return both as one, and the new inputs."""
+    *,
+    crs: str | None,
+) -> tuple[Store, dict[str, Any], list[str]]:
+    """Read the files that parameters name into a store beside; return both as one, the new inputs and notes.
+
+    `crs`, named for FILE, is taken for files that name none and hold no degrees.
+    """
     if not files:
-        return store, inputs
+        return store, inputs, []
     clock = file_clock(max(files.values(), key=lambda path: path.stat().st_mtime))
     side = DuckDBStore(clock=clock)
     renamed = dict(inputs)
+    notes = []
     for role, path in files.items():
         progress(f"reading {path.name}")
         layer = f"file-{role}"
         order = IngestOrder(layer, kind=kinds[role][0], mapping=mappings.get(role, {}), title=path.name)
-        result = result_json(ingest_file(side, path, order))
+        try:
+            result = result_json(ingest_file(side, path, order))
+        except UnknownCrs:
+            if crs is None:
+                raise
+            result = result_json(ingest_file(side, path, replace(order, crs=crs)))
+            notes.append(f"{role}: {path.name} names no reference system; --crs {crs} was taken")
         renamed[role] = layer
         if failure := _nothing_kept(result):
             raise RecordsRejected(f"{role}: {failure}")
+        notes += [f"{role}: {note}" for note in _notes(result["report"]) if note.startswith("rejected: ")]
     both: Any = StoreBesideFiles(store, side)
-    return both, renamed
+    return both, renamed, notes
 
 
 def _mappings(

@@ -226,5 +226,7 @@ def _words(error: Any, schema: type[Inputs]) -> str:
         described = getattr(schema.model_fields.get(str(error["loc"][-1])), "description", None)
         return f"is needed: {described[:1].lower()}{described[1:].rstrip('.')}" if described else "is needed"
     message = str(error["msg"]).removeprefix("Value error, ")
-    came = "" if ", got " in message else f", got {str(error['input'])[:100]!r}"
+    # What is wrong with several inputs together names them; all that came would bury it.
+    is_told = ", got " in message or not error["loc"]
+    came = "" if is_told else f", got {str(error['input'])[:100]!r}"
     return f"{message[:1].lower()}{message[1:]}{came}"

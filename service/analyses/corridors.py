@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.store import Store
+from models.errors import InvalidParameter
 from models.severity import is_counted, severity_counts
 from service.analyses.findings import Finding, Findings, Progress
 from service.analyses.provenance import emberline_member, timestamp
@@ -21,7 +22,7 @@ from service.corridors.segment_features import segment_finding
 from service.corridors.severity_columns import Severity, severity_of
 from service.corridors.streets import Streets, streets_of
 from service.layer_kinds import incident_layer
-from service.parameters import CorridorsInputs
+from service.parameters import CorridorsInputs, instants
 
 Mask = npt.NDArray[np.bool_]
 
@@ -50,6 +51,7 @@ def corridor_findings(
 ) -> Findings:
     """Corridors as lines; every piece of road; single places; crashes on no road or on more than one."""
     layer = incident_layer(store, inputs.layer)
+    _check_periods(inputs, layer.timezone)
     progress("reading crashes")
     crashes = crashes_of(store, layer, inputs)
     streets = streets_of(store, inputs, progress)
@@ -76,6 +78,18 @@ def corridor_findings(
     emberline = emberline_member("corridors", store, inputs, told)
     collections = _collections(case, inputs, only, progress)
     return Findings(emberline["run"], emberline, timestamp(store, inputs), collections)
+
+
+def _check_periods(inputs: CorridorsInputs, timezone: str) -> None:
+    """Refuse a test period that is not later: crashes that chose the corridors cannot check them."""
+    if not (inputs.train and inputs.test):
+        return
+    _, end = instants(inputs.train, timezone)
+    start, _ = instants(inputs.test, timezone)
+    if end is None or start is None or start < end:
+        raise InvalidParameter(
+            f"test needs to begin when train has ended, got train={inputs.train} and test={inputs.test}"
+        )
 
 
 def _within(crashes: Crashes, interval: str | None, timezone: str) -> Mask:

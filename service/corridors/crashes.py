@@ -316,6 +316,7 @@ def _require_none_asked(inputs: CorridorsInputs, layer: Layer) -> None:
         return
     asked = inputs.measure if isinstance(inputs.measure, str) else "weights"
     raise InvalidParameter(
-        f"measure={asked} needs crashes with a severity that is understood (labels, or numbers of people"
-        f" killed and injured); {layer.id!r} has none: measure=all counts every crash"
+        f"measure={asked} needs crashes with a severity that is understood (labels, numbers whose meaning"
+        f" severity_scale says, or how many were killed and injured); {layer.id!r} has none: measure=all"
+        " counts every crash"
     )

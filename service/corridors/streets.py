@@ -19,13 +19,15 @@ from spatial.network.lixels import lixels_of
 from spatial.network.parts import Lixels, Network, RoadLines, Routes
 from spatial.network.routes import routes_of
 
-#: Length of the pieces that crashes are counted on. Stretches that are chosen by what they gather may begin at
-#: shorter ones; where corridors may be shorter than two pieces, two halves make the shortest.
+#: Length of the pieces that crashes are counted on. Stretches that are chosen by what they gather may begin
+#: at shorter ones; where corridors may be shorter than two pieces, two halves make the shortest.
 LIXEL_M = 80.0
 CHOICE_LIXEL_M = 50.0
 
 # A box is cut along its parallels: its edges in the plane have corners so many degrees apart.
 _CORNER_DEGREES = 0.01
+# Farther from the middle of the roads than any of them, and near enough for their plane.
+_NEAR_DEGREES = 45.0
 _M_PER_MILE = 1609.344
 
 
@@ -99,10 +101,25 @@ def _named_share(routes: Routes) -> float:
 
 def _cut(store: Store, lines: RoadLines, plane: LocalPlane, inputs: CorridorsInputs) -> RoadLines:
     """Return the parts of the roads within the boundary and the box."""
-    for outline in _outlines(store, inputs):
+    for whole in _outlines(store, inputs):
+        outline = _near(whole, plane)
         shape = plane.to_metres(np.array([shapely.segmentize(outline, _CORNER_DEGREES)], dtype=object))[0]
         lines = _within(lines, shapely.make_valid(shape))
     return lines
+
+
+def _near(outline: shapely.Geometry, plane: LocalPlane) -> shapely.Geometry:
+    """Return the part of an outline that the plane holds; it may lie across the antimeridian or far off."""
+    around = shapely.box(plane.lng - _NEAR_DEGREES, -89.0, plane.lng + _NEAR_DEGREES, 89.0)
+    turns = np.array([_turned(outline, degrees) for degrees in (-360.0, 0.0, 360.0)], dtype=object)
+    return shapely.union_all(shapely.intersection(turns, around))
+
+
+def _turned(outline: shapely.Geometry, degrees: float) -> shapely.Geometry:
+    def turned(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.column_stack([places[:, 0] + degrees, places[:, 1]])
+
+    return shapely.transform(outline, turned)
 
 
 def _outlines(store: Store, inputs: CorridorsInputs) -> list[shapely.Geometry]:

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
+from pyproj import Transformer
+from shapely.geometry import shape
 
 from data.duckdb_store import DuckDBStore
 from data.errors import LayerNotFound
@@ -16,7 +19,7 @@ from service.analyses.run import findings
 from service.errors import InvalidInputs
 from service.ingesting import IngestOrder, ingest_file
 from service.methods import inputs_of
-from tests.service.made import ZONE, Row, client_of, emberline, write_boundary
+from tests.service.made import ZONE, Row, client_of, emberline, write_boundary, write_rows
 from tests.service.made_streets import (
     BLOCK_M,
     PLANE,
@@ -314,6 +317,16 @@ def test_a_later_period_checks_what_was_found(store: DuckDBStore) -> None:
     assert any("of the test period" in note for note in told(found)["notes"])
 
 
+def test_a_box_of_the_whole_globe_cuts_nothing_and_one_far_away_leaves_no_road(store: DuckDBStore) -> None:
+    whole = run(store, only="segments").collections["segments"]
+    globe = run(store, bbox="-180,-90,180,90", only="segments").collections["segments"]
+    assert globe.fids == whole.fids
+    across = run(store, bbox="170,-80,-60,80", only="segments").collections["segments"]
+    assert across.fids == whole.fids
+    with pytest.raises(TooFewObservations, match="has none within the bbox"):
+        run(store, bbox="0,0,1,1")
+
+
 def test_a_box_and_a_boundary_cut_the_network(store: DuckDBStore, tmp_path: Path) -> None:
     west, east = PLANE.degrees([-10, 2100], [0, 0])[0].tolist()
     boxed = run(store, bbox=f"{west},33,{east},34", only="segments")
@@ -423,6 +436,20 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], words: str) -> None
         inputs_of("corridors", {"layer": "crashes", "roads": "roads", **given})
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("2020-01-01/2022-12-31", "2022-01-01/2023-12-31"),
+        ("2022-01-01/2023-12-31", "2020-01-01/2021-12-31"),
+        ("2020-01-01/..", "2023-01-01/.."),
+        ("2020-01-01/2021-12-31", "../2023-12-31"),
+    ],
+)
+def test_a_test_period_that_is_not_later_is_refused(store: DuckDBStore, train: str, test: str) -> None:
+    with pytest.raises(InvalidParameter, match="test needs to begin when train has ended"):
+        run(store, train=train, test=test)
+
+
 def test_long_work_reports_progress(store: DuckDBStore) -> None:
     heard: list[str] = []
     given = inputs_of("corridors", QUICK)
@@ -468,6 +495,30 @@ def test_the_command_line_takes_two_files(tmp_path: Path, capsys: pytest.Capture
     assert emberline("run", "corridors", file, "--timezone", ZONE, "-o", out) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "roads: is needed" in said
+
+
+def test_roads_without_a_reference_system_are_read_in_the_one_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to_feet = Transformer.from_crs("EPSG:4326", "EPSG:2223", always_xy=True).transform
+    rows = crashes()
+    for row in rows:
+        row["x"], row["y"] = to_feet(row.pop("longitude"), row.pop("latitude"))
+    file = write_rows(tmp_path / "crashes.csv", rows)
+    lines = [
+        {"name": one["properties"]["name"], "highway": one["properties"]["highway"], "wkt": line.wkt}
+        for one in streets()
+        for line in [shapely.transform(shape(one["geometry"]), to_feet, interleaved=False)]
+    ]
+    roads = write_rows(tmp_path / "roads.csv", [*lines, {**lines[0], "wkt": "POINT (700000 880000)"}])
+    out = tmp_path / "corridors.geojson"
+    asked = ("run", "corridors", file, "--timezone", ZONE, "--param", f"roads={roads}", "-o", out)
+    assert emberline(*asked, "--param", "simulations=99", "--crs", "EPSG:2223") == 0
+    said = capsys.readouterr().out
+    assert "roads: roads.csv names no reference system; --crs EPSG:2223 was taken" in said
+    assert "roads: rejected: wrong_geometry 1" in said
+    (one,) = json.loads(out.read_text(encoding="utf-8"))["features"]
+    assert one["properties"]["name"] == PLANTED
 
 
 def test_short_pieces_are_cut_so_that_two_make_the_shortest_corridor(tmp_path: Path) -> None:

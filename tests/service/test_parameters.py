@@ -45,6 +45,13 @@ def test_a_long_value_is_not_told_in_full() -> None:
     assert len(str(raised.value)) < 400
 
 
+def test_inputs_that_do_not_fit_together_are_not_told_in_full() -> None:
+    with pytest.raises(InvalidInputs) as raised:
+        inputs_of("corridors", {"layer": "crashes", "roads": "roads", "train": "2020-01-01"})
+    assert "train and test are needed together" in str(raised.value)
+    assert "'layer'" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("text", "start", "end"),
     [
