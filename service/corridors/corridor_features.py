@@ -61,7 +61,9 @@ def corridor_finding(
     start, end = streets.lixels.start_m[first], streets.lixels.end_m[last - 1]
     lines = pieces(streets, route, start, end)
     told = _streets(streets, route, start, end) | _counts(exposure, severity, first, last)
-    told |= _tested(exposure, found, kept, first, last, place) | _shares(severity, streets, told)
+    told |= _tested(exposure, found, kept, first, last, place) | _shares(
+        severity, told["ksi"], (end - start) / streets.length_m
+    )
     told |= {"exposure": [exposure.exposure] * len(kept), "null_model": [inputs.null_model] * len(kept)}
     columns = {"rank": np.arange(1, len(kept) + 1)} | {name: told[name] for name in _ORDER}
     columns["words"] = _words(columns, inputs)
@@ -171,11 +173,11 @@ def _outside(exposure: Exposure, count: Floats, mean: Floats) -> Floats:
     return found
 
 
-def _shares(severity: Severity, streets: Streets, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the corridors' shares of all killed-or-serious crashes and of the network's length."""
+def _shares(severity: Severity, of_each: Ints, length_share: Floats) -> dict[str, Any]:
+    """Return the corridors' shares of all killed-or-serious crashes and of the network's length.
+
+    Lengths are rounded for people, shares so finely that many sum to no more than was asked.
+    """
     total = int(ksi(severity.total))
-    of_ksi = columns["ksi"] / total if total else np.full(len(columns["ksi"]), np.nan)
-    return {
-        "ksi_share": np.round(of_ksi, 6),
-        "length_share": (columns["length_m"] / streets.length_m).round(6),
-    }
+    of_ksi = of_each / total if total else np.full(len(of_each), np.nan)
+    return {"ksi_share": np.round(of_ksi, 6), "length_share": np.round(length_share, 12)}

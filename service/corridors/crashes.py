@@ -106,7 +106,7 @@ def crashes_of(store: Store, layer: Layer, inputs: CorridorsInputs) -> Crashes:
     severity, source = _severity(rows, inputs, told, notes)
     folded = _folded(rows, severity, told, notes)
     keep = _of_mode(rows, folded, inputs, layer, told, notes)
-    if source is None:
+    if source is None and len(rows.texts):
         _require_none_asked(inputs, layer)
         notes.append("no severity is known: every crash counts as of unknown severity (U)")
     first = folded.first_row[keep]

@@ -280,6 +280,13 @@ def test_a_ring_road_has_crashes_far_from_its_only_node(tmp_path: Path) -> None:
     assert told(run(town(tmp_path, rows, [road]), only="corridors"))["snapped"] == 360
 
 
+def test_the_shares_of_many_short_corridors_sum_to_no_more_than_was_asked(store: DuckDBStore) -> None:
+    given: dict[str, Any] = {"select": "excess", "min_length_m": 50, "max_length_m": 60}
+    found = corridors(run(store, length_share=0.1, only="corridors", **given))
+    assert len(found) > 100
+    assert 0.099 < sum(one["length_share"] for one in found) <= 0.1 + 1e-9
+
+
 def test_weights_choose_by_severity_and_p_stays_on_counts(store: DuckDBStore) -> None:
     given: dict[str, Any] = {"select": "excess", "length_share": 0.03, "only": "corridors"}
     by_points = run(store, measure="points-3-3-1", **given)
@@ -448,6 +455,12 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], words: str) -> None
 def test_a_test_period_that_is_not_later_is_refused(store: DuckDBStore, train: str, test: str) -> None:
     with pytest.raises(InvalidParameter, match="test needs to begin when train has ended"):
         run(store, train=train, test=test)
+
+
+def test_without_any_crash_selected_nothing_is_said_of_severity(store: DuckDBStore) -> None:
+    found = run(store, datetime="1999-01-01/1999-12-31", measure="ksi", only="corridors")
+    assert told(found)["crashes"] == 0
+    assert not [note for note in told(found)["notes"] if "severity" in note]
 
 
 def test_long_work_reports_progress(store: DuckDBStore) -> None:
