@@ -19,7 +19,7 @@ CRASH_ID = """
     accidentkey caseid casenumber caseno casenum casekey reportnumber reportno reportid reportnum
     incidentid incidentnumber incidentno incidentkey eventid eventnumber masterrecordnumber
     mstrrecnbrtxt mstrrecnbr documentnumber documentid hsmvreportnumber crn stcase numacc numeroaccident
-    idacident idacidente idaccidente numeroocorrencia numbo unfallid unfallnummer expediente folio
+    idacident idacidente idaccidente numeroocorrencia numbo unfallid unfallnummer expediente folio id
 """.split()
 
 #: People of each degree of injury in the whole crash. `injured` is all who were hurt, or no degree said.

@@ -102,6 +102,12 @@ def test_rows_of_persons_with_ids_of_their_own_are_folded_too(tmp_path: Path) ->
     assert len(found) == 20 and found.told["crash_id_column"] == "Collision Number"
 
 
+def test_rows_of_persons_under_the_crash_s_plain_id_are_folded_too(tmp_path: Path) -> None:
+    rows = [{"id": one["crash_id"], **one, "crash_id": ""} for one in persons()]
+    found = read(tmp_path, rows)
+    assert len(found) == 20 and found.told["crash_id_column"] == "id"
+
+
 def test_a_number_that_repeats_over_places_folds_nothing(tmp_path: Path) -> None:
     rows = [row(i * 30, id=f"c{i}", case_number=f"{i % 3}", severity="PDO") for i in range(30)]
     found = read(tmp_path, rows)
