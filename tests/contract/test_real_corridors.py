@@ -10,7 +10,7 @@ from service.errors import InvalidInputs
 from service.methods import inputs_of
 from tests.contract.installed import emberline
 from tests.requirements import dataset_path
-from tests.studies.real_corridors import OURS, PLACES, TODAY, looked_at
+from tests.studies.real_corridors import OFFICIAL, OURS, PLACES, TODAY, looked_at, official
 
 pytestmark = pytest.mark.contract
 
@@ -55,3 +55,9 @@ def test_streets_of_mesa_without_names_in_feet(tmp_path: Path) -> None:
 def test_crashes_without_roads_are_told_what_is_needed() -> None:
     with pytest.raises(InvalidInputs, match="roads: is needed: id of a roads layer"):
         inputs_of("corridors", {"layer": "crashes"})
+
+
+def test_the_corridors_that_chicago_named_come_with_their_miles(tmp_path: Path) -> None:
+    seen = official(dataset_path(OFFICIAL).parents[2], tmp_path)
+    assert seen.wrong == []
+    assert seen.told.sum() == pytest.approx(69.07, abs=0.01)

@@ -7,6 +7,7 @@ not add up, or where a way of today catches more than ours; the page is written 
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 
 from data.duckdb_store import DuckDBStore
 from models.corridor_choice import chosen_corridors
@@ -26,6 +28,7 @@ from models.next_period import NextPeriod, expected_next
 from models.severity import CODES, is_counted, severity_counts
 from models.spf import Spf, fitted_spf
 from service.corridors.crashes import Crashes, crashes_of
+from service.corridors.roads import taken_roads
 from service.corridors.streets import Streets, streets_of
 from service.ingesting import IngestOrder, ingest_file
 from service.layer_kinds import incident_layer
@@ -124,6 +127,53 @@ class Looked:
         """Note what does not add up."""
         if not is_right:
             self.wrong.append(words)
+
+
+#: What the city of Chicago named in 2016, by its own index; no crash points go with it.
+OFFICIAL = "places/chicago/VZ_HighCrashCorridors.gpkg"
+_M_PER_MILE = 1609.344
+_BOUNDS_M = tuple(CorridorsInputs.model_fields[name].default for name in ("min_length_m", "max_length_m"))
+
+
+@dataclass
+class Official:
+    """Corridors that a city named: miles by its file and by their lines, and serious crashes on a mile."""
+
+    told: np.ndarray
+    drawn: np.ndarray
+    ksi: np.ndarray
+    wrong: list[str] = field(default_factory=list)
+
+    def section(self) -> Iterator[str]:
+        """Yield what corridors of a city look like, beside what `corridors` looks for."""
+        least, most = (metres / _M_PER_MILE for metres in _BOUNDS_M)
+        fits = int(((self.told >= least) & (self.told <= most)).sum())
+        yield f"## Chicago's official corridors, for their size\n\n`{OFFICIAL}`:"
+        yield f"{len(self.told)} corridors of {self.told.min():.1f} to {self.told.max():.1f} miles (median"
+        yield f"{np.median(self.told):.1f}), {self.told.sum():.0f} in all by the file and"
+        yield f"{self.drawn.sum():.0f} along its lines, some of which draw a divided street twice, with"
+        yield f"{np.min(self.ksi / self.told):.0f} to {np.max(self.ksi / self.told):.0f} killed-or-serious"
+        yield f"crashes a mile. {fits} of them have a length that `corridors` looks for by default"
+        yield f"({least:.2f} to {most:.1f} miles). There are no crash points to hold them against.\n"
+
+
+def official(datasets: Path, folder: Path) -> Official:
+    """Take the named corridors in as roads, and hold their lines to the miles that the file tells."""
+    store = DuckDBStore(folder / "official.duckdb")
+    ingest_file(store, datasets / OFFICIAL, IngestOrder("official", kind="roads"))
+    taken = taken_roads(store, "official")
+    own = [json.loads(text) for text in store.rows("official", ["attributes"])["attributes"].to_pylist()]
+    told = np.array([float(one["MILES_1"]) for one in own])
+    ksi = np.array([float(one["K_Crashes"]) + float(one["A_Crashes"]) for one in own])
+    metres = np.bincount(taken.row, shapely.length(taken.lines.line), len(told))
+    drawn = metres / _M_PER_MILE
+    seen = Official(told, drawn, ksi)
+    # Streets drawn once are as long as the file says, in the middle and in all but for those drawn twice.
+    if len(told) != 43 or not (
+        abs(np.median(drawn / told) - 1) < 0.01 and 1 <= drawn.sum() / told.sum() < 1.25
+    ):
+        seen.wrong.append(f"{len(told)} corridors, lines {drawn.sum():.1f} miles, told {told.sum():.1f}")
+    return seen
 
 
 def looked_at(place: Place, datasets: Path, folder: Path) -> Looked:
@@ -319,8 +369,9 @@ def _mean(seen: Looked, way: str, measure: str, share: float) -> float:
     return float(np.mean([held[way][measure, share] for held in seen.held.values()]))
 
 
-def _page(seen: Sequence[Looked]) -> str:
-    return "\n".join([_HEAD, *("\n".join(_section(one)) for one in seen)])
+def _page(seen: Sequence[Looked | Official]) -> str:
+    parts = (one.section() if isinstance(one, Official) else _section(one) for one in seen)
+    return "\n".join([_HEAD, *("\n".join(part) for part in parts)])
 
 
 def _section(one: Looked) -> Iterator[str]:
@@ -364,7 +415,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.studies.real_corridors", description=__doc__)
     parser.add_argument("--out", type=Path, help="where the page goes (Markdown); else standard output")
     chosen = parser.parse_args(arguments)
-    return walked(chosen, {place.title: partial(looked_at, place) for place in PLACES}, _page)
+    walks: dict[str, Callable[[Path, Path], Any]] = {
+        place.title: partial(looked_at, place) for place in PLACES
+    }
+    return walked(chosen, {**walks, "Chicago, official corridors": official}, _page)
 
 
 if __name__ == "__main__":
