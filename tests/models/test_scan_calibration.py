@@ -13,11 +13,11 @@ from tests.studies.calibration_scan import (
     WAYS,
     alarm_share,
     bar,
-    put_into,
     row_name,
     rows_in,
     section,
 )
+from tests.studies.page_sections import put_into
 
 MAPS = 200
 SIMULATIONS = 19  # the least with which p = .05 can be reached
@@ -56,9 +56,9 @@ def test_cases_of_one_event_raise_false_alarms_unless_folded(index: NeighborInde
 
 def test_the_section_of_the_page_replaces_the_old_one() -> None:
     page = "# Page\n\nfirst\n"
-    once = put_into(page, f"{BEGIN}\none\n{END}\n")
+    once = put_into(page, f"{BEGIN}\none\n{END}\n", (BEGIN, END))
     assert once == f"# Page\n\nfirst\n\n{BEGIN}\none\n{END}\n"
-    assert put_into(once, f"{BEGIN}\ntwo\n{END}\n") == once.replace("one", "two")
+    assert put_into(once, f"{BEGIN}\ntwo\n{END}\n", (BEGIN, END)) == once.replace("one", "two")
 
 
 def test_rows_of_as_many_maps_are_kept_as_they_stand() -> None:
@@ -67,4 +67,4 @@ def test_rows_of_as_many_maps_are_kept_as_they_stand() -> None:
     assert rows_in(page, 100) == rows_in("# Page\n", 200) == {}
     assert {row_name(law, folded=True) for law in LAWS} <= set(kept)
     again = section(200, lambda _, tasks: iter(()) if not tasks else pytest.fail("a row is made anew"), kept)
-    assert put_into(page, again) == page
+    assert put_into(page, again, (BEGIN, END)) == page

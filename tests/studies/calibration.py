@@ -18,6 +18,7 @@ from models.hotspots import hotspots
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, disk_sums, neighbor_index
 from tests.studies import calibration_emerging, calibration_moran, denominators
+from tests.studies.page_sections import table_lines
 
 RESOLUTION = 9
 RADIUS = 31  # 2,977 cells
@@ -198,7 +199,7 @@ def markdown(maps: int) -> str:
             f"{maps} maps a figure. Wanted with the exact p: at most {100 * FALSE_MAPS_BAR:g} % "
             "(more is set in bold). The normal p stands beside it for contrast.",
             "",
-            *_table(["law, mean per cell", *columns], null_rows(maps)),
+            *table_lines(["law, mean per cell", *columns], null_rows(maps)),
             "",
             "## Planted hotspots",
             "",
@@ -207,7 +208,7 @@ def markdown(maps: int) -> str:
             "counts as right with a planted cell within its ring, as it says that its disk is high. "
             f"Wanted with side=both: recall within {RECALL_BAR:g} of the aim. {maps} maps a figure.",
             "",
-            *_table(["scene", "side", "k=1", "k=2", "k=3", "k=auto"], planted_rows(maps)),
+            *table_lines(["scene", "side", "k=1", "k=2", "k=3", "k=auto"], planted_rows(maps)),
             "",
             *with_denominator(maps),
             *calibration_moran.sections(maps),
@@ -241,7 +242,7 @@ def denominator_sections(
         f"{min(maps, CONTRAST_MAPS)} for binomial, which stands for contrast. "
         f"Wanted with negative-binomial: at most {100 * FALSE_MAPS_BAR:g} % (more is set in bold).",
         "",
-        *_table(["law, mean per cell", *columns], nulls),
+        *table_lines(["law, mean per cell", *columns], nulls),
         "",
         "## One pile",
         "",
@@ -249,7 +250,7 @@ def denominator_sections(
         f"without → with {denominators.PILE} incidents in one cell elsewhere. "
         f"{min(maps, SCENE_MAPS)} maps a figure.",
         "",
-        *_table(["scene", "k", "recall", "φ"], piles),
+        *table_lines(["scene", "k", "recall", "φ"], piles),
         "",
         "## A village at risk beside a city",
         "",
@@ -257,13 +258,9 @@ def denominator_sections(
         f"common one; k=auto, mean 2 a cell. {min(maps, SCENE_MAPS)} maps a figure. "
         "Village / city: incidents a cell, and share of the cells called hot.",
         "",
-        *_table(["scene", "incidents a cell", "called", "called without denominator"], villages),
+        *table_lines(["scene", "incidents a cell", "called", "called without denominator"], villages),
         "",
     ]
-
-
-def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> None:

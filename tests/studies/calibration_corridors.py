@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.corridor_scan import CorridorScan, corridor_scan
+from tests.studies.page_sections import put_into, table_lines
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -212,7 +213,7 @@ def section(maps: int, spread: Spread) -> str:
             "over 640 m reach into the length of a corridor and are only reported. `poisson` stands for "
             "contrast.",
             "",
-            *_table(["risks", *(way[0] for way in WAYS)], null_rows(maps, spread)),
+            *table_lines(["risks", *(way[0] for way in WAYS)], null_rows(maps, spread)),
             "",
             "## Corridors: planted ones",
             "",
@@ -224,7 +225,7 @@ def section(maps: int, spread: Spread) -> str:
             "one where two lixels meet, a stub), how many lie in such a corridor. Wanted at RR 3 without "
             "heterogeneity: IoU of 0.70 or more; no decoy.",
             "",
-            *_table(
+            *table_lines(
                 ["scene", "power", "IoU", "IoU of found", "false", "decoys called"],
                 planted_rows(scene_maps, spread),
             ),
@@ -235,20 +236,8 @@ def section(maps: int, spread: Spread) -> str:
     )
 
 
-def put_into(page: str, text: str) -> str:
-    """Return a page with the section in the place of the one that stands there, or at its end."""
-    if BEGIN not in page:
-        return page.rstrip("\n") + "\n\n" + text
-    before, rest = page.split(BEGIN, 1)
-    return before + text.rstrip("\n") + rest.split(END, 1)[1]
-
-
 def _percent(share: float, *, bold: bool) -> str:
     return f"**{100 * share:.1f}**" if bold else f"{100 * share:.1f}"
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> None:
@@ -264,7 +253,7 @@ def main() -> None:
         text = section(arguments.maps, partial(pool.map, chunksize=5))
     if arguments.out:
         page = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
-        arguments.out.write_text(put_into(page, text), encoding="utf-8")
+        arguments.out.write_text(put_into(page, text, (BEGIN, END)), encoding="utf-8")
     print(text)
 
 

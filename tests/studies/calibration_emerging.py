@@ -10,7 +10,6 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from models.emerging import emerging
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, neighbor_index
+from tests.studies.page_sections import table_lines
 
 RESOLUTION = 9
 RADIUS = 9  # 271 cells
@@ -338,7 +338,7 @@ def risk_sections(cubes: int) -> Iterator[str]:
         "",
     )
     names = [f"{window}, lag {lag}, k={k}" for window, lag, k in RISK_DESIGNS]
-    yield from _table(
+    yield from table_lines(
         ["law, mean per cell and bin", *names, "trends, cube", "trends, step"], risk_rows(cubes)
     )
     yield from (
@@ -352,7 +352,7 @@ def risk_sections(cubes: int) -> Iterator[str]:
         "",
     )
     head = ["law", "risk", "village", "downtown", "village, no population", "downtown, no population"]
-    yield from _table(head, village_rows(scenes))
+    yield from table_lines(head, village_rows(scenes))
     yield ""
 
 
@@ -368,7 +368,7 @@ def sections(cubes: int) -> Iterator[str]:
         "",
     )
     names = [f"{window}, lag {lag}, k={k}" for window, lag, k in DESIGNS]
-    yield from _table(["law, mean per cell and bin", "bins", *names], bin_rows(cubes))
+    yield from table_lines(["law, mean per cell and bin", "bins", *names], bin_rows(cubes))
     yield from (
         "",
         "## Emerging hotspots: false trends",
@@ -382,7 +382,7 @@ def sections(cubes: int) -> Iterator[str]:
         "",
     )
     names = [window for window, _, _ in TREND_DESIGNS]
-    yield from _table(["law, mean per cell and bin", "bins", *names, "blocks"], trend_rows(cubes))
+    yield from table_lines(["law, mean per cell and bin", "bins", *names, "blocks"], trend_rows(cubes))
     yield from (
         "",
         "## Emerging hotspots: planted places",
@@ -394,14 +394,9 @@ def sections(cubes: int) -> Iterator[str]:
         f"{scenes} cubes a figure.",
         "",
     )
-    yield from _table(["pattern", "right name", "any hot name", "off the place"], place_rows(scenes))
+    yield from table_lines(["pattern", "right name", "any hot name", "off the place"], place_rows(scenes))
     yield ""
     yield from risk_sections(cubes)
-
-
-def _table(head: list[str], rows: Iterator[list[str]]) -> Iterator[str]:
-    for cells in chain((head, ["---"] * len(head)), rows):
-        yield f"| {' | '.join(cells)} |"
 
 
 def main() -> None:

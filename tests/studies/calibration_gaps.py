@@ -19,6 +19,7 @@ from models.rates import expected_counts
 from spatial.contiguity import contiguity
 from spatial.grid import boundaries, disk
 from spatial.neighbors import NeighborIndex, neighbor_index
+from tests.studies.page_sections import table_lines
 
 ALPHA = 0.05
 BAR = 8.0  # per cent of null maps with anything called
@@ -177,7 +178,7 @@ def _page(index: NeighborIndex, maps: int, rows: Callable[..., Iterable[list[str
         " only three standard errors further up."
     )
     yield ""
-    yield from _table(
+    yield from table_lines(
         ["share", "rho", "hot", "both sides", "as areas"],
         list(rows(_null_row, NULL_LAWS, maps, few)),
     )
@@ -189,7 +190,7 @@ def _page(index: NeighborIndex, maps: int, rows: Callable[..., Iterable[list[str
         " cells in ten have 21 times the share of the others, scattered at random."
     )
     yield ""
-    yield from _table(
+    yield from table_lines(
         ["law", "share", "hot"],
         list(rows(_strange_row, STRANGE_LAWS, maps)),
     )
@@ -203,7 +204,7 @@ def _page(index: NeighborIndex, maps: int, rows: Callable[..., Iterable[list[str
         " whose negative binomial law knows no bound."
     )
     yield ""
-    yield from _table(
+    yield from table_lines(
         ["share", "rho", "desert called", "dense place called", "unserved there : desert", "by rates"],
         list(rows(_desert_row, DESERT_LAWS, few)),
     )
@@ -241,13 +242,6 @@ def _percent(share: float, *, of: int | None = None) -> str:
     bar = BAR / 100 if of is None else BAR / 100 + 3 * np.sqrt(ALPHA * (1 - ALPHA) / of)
     text = f"{100 * share:.1f}"
     return f"**{text}**" if share > bar else text
-
-
-def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + " --- |" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Sections of their own for `calibration`, which writes them out. Every map is mad
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from models.rates import expected_counts, standardised_rates
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, neighbor_index
 from tests.studies import denominators
+from tests.studies.page_sections import table_lines
 
 RESOLUTION = 9
 RADIUS = 31  # 2,977 cells
@@ -281,7 +281,7 @@ def sections(maps: int) -> Iterator[str]:
         "is set in bold).",
         "",
     )
-    yield from _table(["law, mean per cell", *(f"k={k}" for k in RINGS)], null_rows(index, maps))
+    yield from table_lines(["law, mean per cell", *(f"k={k}" for k in RINGS)], null_rows(index, maps))
     yield from (
         "",
         "## Local Moran: odd cells",
@@ -293,7 +293,7 @@ def sections(maps: int) -> Iterator[str]:
         "",
     )
     head = ["scene", "name", "mean / place / cell", *(f"k={k}" for k in RINGS), "Gi*"]
-    yield from _table(head, odd_rows(index, scenes))
+    yield from table_lines(head, odd_rows(index, scenes))
     yield from (
         "",
         "## Local Moran of rates: false alarms",
@@ -307,7 +307,7 @@ def sections(maps: int) -> Iterator[str]:
         "",
     )
     columns = ["law", *(f"k={k}" for k in RINGS), "tail", "tail, permuted"]
-    yield from _table(columns, rate_rows(index, maps))
+    yield from table_lines(columns, rate_rows(index, maps))
     yield from (
         "",
         "## Local Moran of rates: odd cells",
@@ -317,13 +317,8 @@ def sections(maps: int) -> Iterator[str]:
         "",
     )
     head = ["scene", "name", "risk / place / cell", *(f"k={k}" for k in RINGS), "counts alone"]
-    yield from _table(head, odd_rate_rows(index, scenes))
+    yield from table_lines(head, odd_rate_rows(index, scenes))
     yield ""
-
-
-def _table(head: list[str], rows: Iterator[list[str]]) -> Iterator[str]:
-    for cells in chain((head, ["---"] * len(head)), rows):
-        yield f"| {' | '.join(cells)} |"
 
 
 def main() -> None:

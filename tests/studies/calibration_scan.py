@@ -23,6 +23,7 @@ from models.scan import Scan, scan
 from models.scan_cases import case_counts, fold_cases
 from spatial.grid import cells_at, disk
 from spatial.neighbors import NeighborIndex, neighbor_index
+from tests.studies.page_sections import put_into, table_lines
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -327,7 +328,7 @@ def section(maps: int, spread: Spread, kept: Kept = MappingProxyType({})) -> str
             "`null_model=negative-binomial`, in the last two columns; `null_model=poisson` stands beside "
             "it.",
             "",
-            *_table(["law, mean per cell and bin", *WAYS], null_rows(maps, spread, kept)),
+            *table_lines(["law, mean per cell and bin", *WAYS], null_rows(maps, spread, kept)),
             "",
             "## Scan: planted clusters",
             "",
@@ -335,14 +336,14 @@ def section(maps: int, spread: Spread, kept: Kept = MappingProxyType({})) -> str
             f"a figure. Share of maps on which the best cluster has p ≤ {ALPHA:g}; in brackets, of those, "
             "the share of the planted cells that it holds, and the share of its cells that are not planted.",
             "",
-            *_table(["scene", *SCENE_WAYS], planted_rows(scene_maps, spread, kept)),
+            *table_lines(["scene", *SCENE_WAYS], planted_rows(scene_maps, spread, kept)),
             "",
             "## Near repeats: false alarms",
             "",
             f"Share (%) of 200 incidents without any link between place and time with p ≤ {ALPHA:g}, {maps} "
             "sets a figure.",
             "",
-            *_table(
+            *table_lines(
                 [
                     "places",
                     "0-60 m, 0-3 days",
@@ -359,14 +360,6 @@ def section(maps: int, spread: Spread, kept: Kept = MappingProxyType({})) -> str
     )
 
 
-def put_into(page: str, text: str) -> str:
-    """Return a page with the section in the place of the one that stands there, or at its end."""
-    if BEGIN not in page:
-        return page.rstrip("\n") + "\n\n" + text
-    before, rest = page.split(BEGIN, 1)
-    return before + text.rstrip("\n") + rest.split(END, 1)[1]
-
-
 def rows_in(page: str, maps: int) -> dict[str, list[str]]:
     """Return the rows of the section that stands in a page, by name; none of another number of maps."""
     if BEGIN not in page:
@@ -376,10 +369,6 @@ def rows_in(page: str, maps: int) -> dict[str, list[str]]:
         return {}
     rows = [line.strip("| ").split(" | ") for line in found.splitlines() if line.startswith("| ")]
     return {cells[0]: cells for cells in rows}
-
-
-def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> None:
@@ -396,7 +385,7 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.processes) as pool:
         text = section(arguments.maps, pool.map, rows_in(page, arguments.maps) if arguments.keep else {})
     if arguments.out:
-        arguments.out.write_text(put_into(_text_of(arguments.out), text), encoding="utf-8")
+        arguments.out.write_text(put_into(_text_of(arguments.out), text, (BEGIN, END)), encoding="utf-8")
     print(text)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.surveillance import Surveillance, surveillance
 from models.wastewater import concentrations
+from tests.studies.page_sections import table_lines
 
 WITHIN_SD = 0.2  # between the days of a campaign
 CAMPAIGN_DAYS = 7
@@ -271,19 +272,19 @@ def markdown(n_null_series: int, datasets: Path | None) -> str:
         "The more series share a panel, the stronger is the correction, and the fewer of the steps in a "
         "single series are caught: few analytes in one analysis see more than many.",
         "",
-        *_table(HEAD, table(curve, ("moderated", "prediction"), n_null_series)),
+        *table_lines(HEAD, table(curve, ("moderated", "prediction"), n_null_series)),
         "",
         "## Panels of unlike series",
         "",
         "How variances that inform each other do where the series differ in spread.",
         "",
-        *_table(HEAD, table(uneven, ("moderated", "prediction"), n_null_series)),
+        *table_lines(HEAD, table(uneven, ("moderated", "prediction"), n_null_series)),
         "",
         "## The options",
         "",
         "The p of EARS C3 is that of its makers and known to be too small.",
         "",
-        *_table(HEAD, table(options, ("robust", "regression", "c1", "c2", "c3"), n_null_series)),
+        *table_lines(HEAD, table(options, ("robust", "regression", "c1", "c2", "c3"), n_null_series)),
         "",
     ]
     if datasets:
@@ -293,14 +294,10 @@ def markdown(n_null_series: int, datasets: Path | None) -> str:
             "Default settings. The series follow epidemics and are no null series: their campaigns depend on "
             "those before them, so the alarms tell a high state against the two years before, not chance.",
             "",
-            *_table(REAL_HEAD, real_rows(datasets)),
+            *table_lines(REAL_HEAD, real_rows(datasets)),
             "",
         ]
     return "\n".join(lines)
-
-
-def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> None:
